@@ -1,0 +1,1 @@
+"""Every attention mechanism that mattered, in one JAX/Flax house."""

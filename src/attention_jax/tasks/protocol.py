@@ -1,0 +1,197 @@
+"""What a task is, to the training loop: a state, an update, a measure and a prediction.
+
+A task owns everything the loop must not know: the batch, the loss, the optimisers, the metrics.
+`State`, `Aux` and `Across` are all that passes between them, and `one_optimizer_update` is the
+update of every task that descends one loss with one optimiser. A GAN or a policy gradient brings
+its own `update` with the same signature.
+
+The rule that makes results independent of the number of devices: gradients and counts are *sums*;
+they are reduced over devices first, then divided, then clipped.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from attention_jax.typing import Array, Batch, Metrics, Params, PyTree, Rng
+
+Tree = TypeVar("Tree")
+
+
+@struct.dataclass
+class State:
+    """Everything an update changes, and everything a checkpoint must hold.
+
+    Any field may be a dict of parts (a GAN: `generator`, `discriminator`).
+    """
+
+    step: Array
+    params: Params
+    opt_state: PyTree
+    model_state: PyTree = struct.field(default_factory=dict)
+    """Batch statistics, spectral-norm vectors."""
+    task_state: PyTree = struct.field(default_factory=dict)
+    """A REINFORCE baseline, environment states."""
+    ema: PyTree = None
+    """Averaged parameters, or None when no averaging was asked for."""
+
+    @property
+    def averaged(self) -> Params:
+        """The parameters to evaluate with: the average where there is one."""
+        return self.params if self.ema is None else self.ema
+
+
+@struct.dataclass
+class Aux:
+    """What a loss returns beside its sum."""
+
+    count: Array
+    """What the sum is over: divide by it, after reducing both, for the mean."""
+    metrics: Metrics
+    model_state: PyTree = struct.field(default_factory=dict)
+    task_state: PyTree = struct.field(default_factory=dict)
+
+
+class Across(NamedTuple):
+    """How an update reduces over devices.
+
+    Under jit over a mesh the batch is one global array and `sum` is the identity; under pmap
+    each device sees its own rows, `sum` is a `psum` and `axis_name` is what modules with batch
+    statistics are given.
+    """
+
+    sum: Callable[[Tree], Tree] = lambda tree: tree
+    axis_name: str | None = None
+
+
+Loss = Callable[[Params, State, Batch, Rng], tuple[Array, Aux]]
+Update = Callable[[State, Batch, Rng, Across], tuple[State, Metrics]]
+
+
+class Task(Protocol):
+    """The contract between a task and the house around it."""
+
+    main_metric: tuple[str, str]
+    """Name of the metric that picks the best checkpoint, and its direction: "max" or "min"."""
+
+    def init(self, rng: Rng, batch: Batch) -> State:
+        """The state before the first update; `batch` gives shapes only."""
+        ...
+
+    def update(
+        self, state: State, batch: Batch, rng: Rng, across: Across
+    ) -> tuple[State, Metrics]:
+        """One step. Pure: runs under jit over a mesh and under pmap alike."""
+        ...
+
+    def measure(self, state: State, batch: Batch) -> Metrics:
+        """Sums and counts on one batch without training: the loss as evaluation sees it."""
+        ...
+
+    def predict(self, state: State, batch: Batch) -> PyTree:
+        """Arrays that lead with the batch axis; pure. What they mean is the task's."""
+        ...
+
+    def score(self, split: str, outputs: list[PyTree]) -> dict[str, float]:
+        """Metrics of the predictions of a whole split (one output a batch, rows that only fill up
+        a batch removed), computed on the host."""
+        ...
+
+    def pictures(self, split: str, outputs: list[PyTree]) -> dict[str, Any]:
+        """Name -> matplotlib figure worth drawing of those predictions."""
+        ...
+
+
+def example_keys(rng: Rng, batch: Batch) -> Array:
+    """One random key an example, folded from its number in the data set.
+
+    What is sampled for an example is then the same however the batch is split over devices.
+    """
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(rng, batch["index"])
+
+
+def dropout_key(rng: Rng, batch: Batch) -> Rng:
+    """A key that differs between the devices' parts of a batch (each has another first example)."""
+    return jax.random.fold_in(rng, batch["index"][0])
+
+
+def _microbatches(batch: Batch, parts: int) -> Batch:
+    """Splits each array [batch, ...] to [parts, batch / parts, ...], taking every parts-th row.
+
+    Strided rather than contiguous, so that a batch sharded over devices stays where it is.
+    """
+    return jax.tree.map(
+        lambda x: jnp.swapaxes(x.reshape(x.shape[0] // parts, parts, *x.shape[1:]), 0, 1), batch
+    )
+
+
+def gradient_sums(
+    loss: Loss, state: State, batch: Batch, rng: Rng, accumulate: int = 1
+) -> tuple[PyTree, Array, Aux]:
+    """Summed gradients, summed loss and summed Aux of a batch, in `accumulate` parts one after another.
+
+    `model_state` and `task_state` are those of the last part.
+    """
+    grad = jax.value_and_grad(loss, has_aux=True)
+    if accumulate == 1:
+        (total, aux), grads = grad(state.params, state, batch, rng)
+        return grads, total, aux
+
+    def part(carry, microbatch):
+        number, current = carry
+        key = jax.random.fold_in(rng, number)
+        (total, aux), grads = grad(state.params, current, microbatch, key)
+        after = current.replace(model_state=aux.model_state, task_state=aux.task_state)
+        return (number + 1, after), (grads, total, aux.count, aux.metrics)
+
+    (_, last), parts = jax.lax.scan(part, (jnp.int32(0), state), _microbatches(batch, accumulate))
+    grads, total, count, metrics = jax.tree.map(lambda x: x.sum(0), parts)
+    return grads, total, Aux(count, metrics, last.model_state, last.task_state)
+
+
+def one_optimizer_update(
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    *,
+    ema_decay: float = 0.0,
+    accumulate: int = 1,
+) -> Update:
+    """The update of every task with one loss and one optimiser.
+
+    Args:
+      loss: returns the *sum* over examples (or tokens) and an `Aux` with the count of them.
+      optimizer: sees the mean gradient; clipping belongs in its chain.
+      ema_decay: averages parameters as ema <- decay * ema + (1 - decay) * params; 0 keeps none.
+      accumulate: parts in which the batch is worked through to save memory; the result is the same.
+    """
+
+    def update(state: State, batch: Batch, rng: Rng, across: Across) -> tuple[State, Metrics]:
+        grads, total, aux = gradient_sums(loss, state, batch, rng, accumulate)
+        grads, total, count, metrics = across.sum((grads, total, aux.count, aux.metrics))
+        count = jnp.maximum(count, 1)
+        grads = jax.tree.map(lambda g: g / count, grads)
+        updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        ema = state.ema
+        if ema_decay:
+            ema = optax.incremental_update(params, ema, 1 - ema_decay)
+        metrics = {
+            "loss": (total, count),
+            **metrics,
+            "gradient_norm": (optax.global_norm(grads), jnp.float32(1)),
+        }
+        state = state.replace(
+            step=state.step + 1,
+            params=params,
+            opt_state=opt_state,
+            model_state=aux.model_state,
+            task_state=aux.task_state,
+            ema=ema,
+        )
+        return state, metrics
+
+    return update

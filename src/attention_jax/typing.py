@@ -1,0 +1,36 @@
+"""Array aliases, and the one glossary of axis words used in every signature.
+
+    batch      examples, or (when decoding) batch x beam
+    beams      hypotheses kept per example
+    queries    positions that ask: target positions, or the beams of one step
+    keys       positions that are read: source positions
+    features   the model's width at that place
+    heads, head_dim   heads of an attention and the width of one
+    time       steps of a sequence
+    vocab      entries of a vocabulary
+    slots, word       rows and columns of a memory
+    height, width     of an image or feature map
+
+A shape string names axes in this order: "*batch queries keys". Masks are boolean, True = may
+attend (or: is real).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxtyping import Array, Bool, Float, Int, Key, PyTree
+
+__all__ = ["Array", "Batch", "Bool", "Float", "Int", "Metrics", "Params", "PyTree", "Rng"]
+
+Rng = Key[Array, ""]
+"""A typed random key (`jax.random.key`)."""
+
+Params = PyTree
+"""Parameters of a Linen module, or a dict of several."""
+
+Batch = Mapping[str, Any]
+"""Arrays by name; every array leads with the batch axis. Always has `index` (the example's number in
+its data set) and `mask` (False where the row only fills up a short batch)."""
+
+Metrics = dict[str, tuple[Array, Array]]
+"""Metric name -> (sum, count), so that a mean over devices, hosts and batches is exact."""
