@@ -68,7 +68,7 @@ class Across(NamedTuple):
     axis_name: str | None = None
 
 
-Loss = Callable[[Params, State, Batch, Rng], tuple[Array, Aux]]
+Loss = Callable[[Params, State, Batch, Rng, Across], tuple[Array, Aux]]
 Update = Callable[[State, Batch, Rng, Across], tuple[State, Metrics]]
 
 
@@ -130,7 +130,7 @@ def _microbatches(batch: Batch, parts: int) -> Batch:
 
 
 def gradient_sums(
-    loss: Loss, state: State, batch: Batch, rng: Rng, accumulate: int = 1
+    loss: Loss, state: State, batch: Batch, rng: Rng, across: Across, accumulate: int = 1
 ) -> tuple[PyTree, Array, Aux]:
     """Summed gradients, summed loss and summed Aux of a batch, in `accumulate` parts one after another.
 
@@ -138,13 +138,13 @@ def gradient_sums(
     """
     grad = jax.value_and_grad(loss, has_aux=True)
     if accumulate == 1:
-        (total, aux), grads = grad(state.params, state, batch, rng)
+        (total, aux), grads = grad(state.params, state, batch, rng, across)
         return grads, total, aux
 
     def part(carry, microbatch):
         number, current = carry
         key = jax.random.fold_in(rng, number)
-        (total, aux), grads = grad(state.params, current, microbatch, key)
+        (total, aux), grads = grad(state.params, current, microbatch, key, across)
         after = current.replace(model_state=aux.model_state, task_state=aux.task_state)
         return (number + 1, after), (grads, total, aux.count, aux.metrics)
 
@@ -163,14 +163,15 @@ def one_optimizer_update(
     """The update of every task with one loss and one optimiser.
 
     Args:
-      loss: returns the *sum* over examples (or tokens) and an `Aux` with the count of them.
+      loss: returns the *sum* over this device's examples (or tokens) and an `Aux` with the count
+        of them; statistics it keeps in `model_state` or `task_state` it reduces with `across`.
       optimizer: sees the mean gradient; clipping belongs in its chain.
       ema_decay: averages parameters as ema <- decay * ema + (1 - decay) * params; 0 keeps none.
       accumulate: parts in which the batch is worked through to save memory; the result is the same.
     """
 
     def update(state: State, batch: Batch, rng: Rng, across: Across) -> tuple[State, Metrics]:
-        grads, total, aux = gradient_sums(loss, state, batch, rng, accumulate)
+        grads, total, aux = gradient_sums(loss, state, batch, rng, across, accumulate)
         grads, total, count, metrics = across.sum((grads, total, aux.count, aux.metrics))
         count = jnp.maximum(count, 1)
         grads = jax.tree.map(lambda g: g / count, grads)

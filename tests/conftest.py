@@ -1,0 +1,27 @@
+"""Settings for every test: shapes checked at run time, a warm compilation cache, eight CPU devices."""
+
+import os
+import tempfile
+from pathlib import Path
+
+# Before jax is imported: the tests of devices need eight, the others use the first.
+os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / "attention_jax_test_cache")
+)
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+# A jaxtyping signature in these packages is a promise, checked on every call.
+install_import_hook(
+    [f"attention_jax.{name}" for name in ("ops", "layers", "models", "decoding", "tasks")],
+    "beartype.beartype",
+)
+
+# Deadlines measure the machine, not the code.
+settings.register_profile("house", deadline=None, max_examples=25, derandomize=True)
+settings.load_profile("house")
