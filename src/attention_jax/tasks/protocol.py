@@ -82,9 +82,7 @@ class Task(Protocol):
         """The state before the first update; `batch` gives shapes only."""
         ...
 
-    def update(
-        self, state: State, batch: Batch, rng: Rng, across: Across
-    ) -> tuple[State, Metrics]:
+    def update(self, state: State, batch: Batch, rng: Rng, across: Across) -> tuple[State, Metrics]:
         """One step. Pure: runs under jit over a mesh and under pmap alike."""
         ...
 
@@ -92,16 +90,23 @@ class Task(Protocol):
         """Sums and counts on one batch without training: the loss as evaluation sees it."""
         ...
 
-    def predict(self, state: State, batch: Batch) -> PyTree:
-        """Arrays that lead with the batch axis; pure. What they mean is the task's."""
+    def summarize(self, means: dict[str, float]) -> dict[str, float]:
+        """Means of `update`'s or `measure`'s metrics -> the numbers people read (perplexity)."""
         ...
 
-    def score(self, split: str, outputs: list[PyTree]) -> dict[str, float]:
-        """Metrics of the predictions of a whole split (one output a batch, rows that only fill up
-        a batch removed), computed on the host."""
+    def predict(self, state: State, batch: Batch) -> dict[str, Array]:
+        """Arrays by name that lead with the batch axis; pure. What they mean is the task's."""
         ...
 
-    def pictures(self, split: str, outputs: list[PyTree]) -> dict[str, Any]:
+    def score(self, split: str, outputs: list[Batch]) -> dict[str, float]:
+        """Metrics of a whole split's predictions, computed on the host.
+
+        An output a batch: what `predict` gave and the batch's `index`, rows that only fill up a
+        batch removed.
+        """
+        ...
+
+    def pictures(self, split: str, outputs: list[Batch]) -> dict[str, Any]:
         """Name -> matplotlib figure worth drawing of those predictions."""
         ...
 

@@ -1,0 +1,155 @@
+"""Checkpoints of everything: the state, and what the loop must remember beside it.
+
+The one module that knows Orbax. A checkpoint holds `state` (the pytree) and `progress` (plain JSON:
+the seed, the number of batches consumed, the best value so far). The newest ones are kept, and the
+one with the best value.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import orbax.checkpoint as ocp
+from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
+
+from attention_jax.errors import UserError
+from attention_jax.typing import PyTree
+
+_log = logging.getLogger(__name__)
+
+
+class Checkpoints:
+    """The checkpoints of one workdir.
+
+    Args:
+      folder: where they lie; made on the first save.
+      keep: how many of the newest to keep, beside the best.
+      direction: "max" or "min": what makes a value the best.
+      read_only: for commands that only look.
+    """
+
+    def __init__(
+        self, folder: Path, keep: int = 2, direction: str = "max", read_only: bool = False
+    ):
+        self.folder = folder.absolute()
+        best = BestN(
+            get_metric_fn=lambda metrics: metrics["value"],
+            reverse=direction == "min",
+            n=1,
+            keep_checkpoints_without_metrics=False,
+        )
+        self._manager = ocp.CheckpointManager(
+            self.folder,
+            options=ocp.CheckpointManagerOptions(
+                preservation_policy=AnyPreservationPolicy([LatestN(keep), best]),
+                cleanup_tmp_directories=not read_only,
+                create=not read_only,
+                read_only=read_only,
+            ),
+        )
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps that have a checkpoint, oldest first."""
+        return sorted(self._manager.all_steps())
+
+    def save(
+        self, step: int, state: PyTree, progress: dict[str, Any], value: float | None = None
+    ) -> None:
+        """Starts writing a checkpoint; the state may be donated as soon as this returns.
+
+        Args:
+          step: updates done.
+          state: one copy of it.
+          progress: JSON-able.
+          value: the main metric where this state was evaluated.
+
+        Raises:
+          UserError: when this or the one before could not be written, a full disk for instance.
+        """
+        if step in self.steps:
+            return
+        try:
+            self._manager.save(
+                step,
+                metrics=None if value is None else {"value": value},
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(state), progress=ocp.args.JsonSave(progress)
+                ),
+            )
+        except Exception as error:
+            raise self._unwritten(error) from error
+
+    def wait(self) -> None:
+        """Returns when all checkpoints are on disk.
+
+        Raises:
+          UserError: when one could not be written.
+        """
+        try:
+            self._manager.wait_until_finished()
+            self._manager.check_for_errors()
+        except Exception as error:
+            raise self._unwritten(error) from error
+
+    def restore(self, like: PyTree, step: int | None = None) -> tuple[PyTree, dict[str, Any]]:
+        """(state, progress) of a step, or of the newest readable checkpoint.
+
+        Args:
+          like: shapes, types and placement (`Devices.like`).
+          step: that one and no other; None falls back, with a warning, to older ones.
+
+        Raises:
+          UserError: when there is none, or none that can be read.
+        """
+        steps = self.steps if step is None else [step]
+        if not steps or (step is not None and step not in self.steps):
+            have = ", ".join(map(str, self.steps)) or "none"
+            wanted = "a checkpoint" if step is None else f"a checkpoint of step {step}"
+            raise UserError(f"{self.folder} lacks {wanted} (it has: {have}): train first")
+        for candidate in reversed(steps):
+            try:
+                return self._read(candidate, like)
+            except Exception as error:
+                reason = " ".join(str(error).split())[:160]
+                if _differs_in_shape(error):
+                    raise UserError(
+                        f"checkpoint {candidate} in {self.folder} belongs to another model: {reason}"
+                    ) from error
+                _log.warning(
+                    "checkpoint %d in %s cannot be read (%s)", candidate, self.folder, reason
+                )
+        raise UserError(
+            f"no checkpoint in {self.folder} can be read ({', '.join(map(str, steps))} tried): "
+            "delete the folder to start again"
+        )
+
+    def _read(self, step: int, like: PyTree) -> tuple[PyTree, dict[str, Any]]:
+        found = self._manager.restore(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardRestore(like), progress=ocp.args.JsonRestore()
+            ),
+        )
+        return found["state"], found["progress"]
+
+    def drop_after(self, step: int) -> None:
+        """Deletes checkpoints newer than `step`: unreadable ones that a restore passed over."""
+        for newer in [s for s in self.steps if s > step]:
+            self._manager.delete(newer)
+
+    def close(self) -> None:
+        self._manager.close()
+
+    def _unwritten(self, error: Exception) -> UserError:
+        reason = " ".join(str(error).split())[:200]
+        kept = f"step {self.steps[-1]} is intact" if self.steps else "none was kept"
+        return UserError(
+            f"a checkpoint could not be written to {self.folder} ({reason}): make room and run the "
+            f"same command again; {kept}"
+        )
+
+
+def _differs_in_shape(error: Exception) -> bool:
+    text = str(error)
+    return "shape" in text and ("incompatible" in text or "not match" in text)

@@ -1,0 +1,153 @@
+"""The one training loop. It names no task, no model and no metric.
+
+One turn: next batch, update, report the step *before* (so that the device is already busy with
+this one), and, where they are due, evaluate, draw, save. A save comes after the evaluation of the
+same step, so that a run resumed from it does not evaluate again; and after this step's loss was
+seen to be finite, so that what is kept is good.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+
+from attention_jax.errors import NonFiniteLossError
+from attention_jax.tasks.protocol import State
+from attention_jax.training.checkpoints import Checkpoints
+from attention_jax.training.devices import Counted, Devices
+from attention_jax.training.evaluation import means
+from attention_jax.training.interruption import Interruption, Stop
+from attention_jax.training.progress import Progress
+from attention_jax.training.writers import Writer
+from attention_jax.typing import Batch, Metrics, Rng
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """How long to train, and what is due how often (in steps; 0 is only at the end)."""
+
+    steps: int
+    log_every: int = 10
+    evaluate_every: int = 0
+    checkpoint_every: int = 0
+    patience: int = 0
+    """Evaluations without a better value after which to stop; 0 never stops early."""
+    time_limit: float = 0
+
+
+@dataclasses.dataclass
+class Progressed:
+    """What a run remembers beside its state; saved with every checkpoint."""
+
+    step: int = 0
+    best: float | None = None
+    best_step: int | None = None
+    since_best: int = 0
+
+    def improves(self, step: int, value: float, direction: str) -> bool:
+        """Takes note of an evaluation; True where it is the best so far."""
+        better = self.best is None or (
+            value > self.best if direction == "max" else value < self.best
+        )
+        if better:
+            self.best, self.best_step, self.since_best = value, step, 0
+        else:
+            self.since_best += 1
+        return better
+
+
+@dataclasses.dataclass
+class Loop:
+    """What a run is made of.
+
+    Attributes:
+      update: a task's update, compiled by `devices`.
+      evaluate: (step, state) -> the main metric's value; writes and draws what it finds.
+      summarize: means of the update's metrics -> the numbers to write.
+      direction: "max" or "min": which main metric is better.
+    """
+
+    plan: Plan
+    devices: Devices
+    update: Counted
+    batches: Iterator[Batch]
+    rng: Rng
+    evaluate: Callable[[int, State], float]
+    summarize: Callable[[dict[str, float]], dict[str, float]]
+    checkpoints: Checkpoints
+    writer: Writer
+    progress: Progress
+    direction: str
+
+    def run(self, state: State, done: Progressed) -> Stop:
+        """Trains from `done.step` to the plan's last step, or until asked to stop.
+
+        Args:
+          state: as `Devices.place` gives it.
+          done: changed in place.
+
+        Returns:
+          Why it ended; `Stop.NO` when the plan (or its patience) was fulfilled.
+
+        Raises:
+          NonFiniteLossError: names the step; the last checkpoint is from before it.
+          UserError: when a checkpoint cannot be written.
+        """
+        plan, stop = self.plan, Stop.NO
+        previous: tuple[int, Metrics] | None = None
+        with Interruption(plan.time_limit, plan.log_every) as interruption:
+            while done.step < plan.steps and stop is Stop.NO:
+                batch = self.devices.put_training_batch(next(self.batches))
+                key = jax.random.fold_in(self.rng, done.step)
+                state, metrics = self.update(state, batch, key)
+                done.step += 1
+                self._report(previous)
+                previous = (done.step, metrics)
+
+                stop = interruption.wanted(done.step)
+                evaluates = self._due(plan.evaluate_every, done.step)
+                saves = self._due(plan.checkpoint_every, done.step) or stop is not Stop.NO
+                if evaluates or saves:
+                    self._report(previous)
+                    previous = None
+                value = None
+                if evaluates:
+                    found = self.evaluate(done.step, self.devices.view(state))
+                    if done.improves(done.step, found, self.direction):
+                        value = found
+                if saves or value is not None:
+                    self._save(state, done, value)
+                if plan.patience and done.since_best >= plan.patience:
+                    break
+            self._report(previous)
+            if done.step not in self.checkpoints.steps:
+                self._save(state, done, None)
+            self.checkpoints.wait()
+        return stop
+
+    def _due(self, every: int, step: int) -> bool:
+        return step == self.plan.steps or (every > 0 and step % every == 0)
+
+    def _save(self, state: State, done: Progressed, value: float | None) -> None:
+        progress: dict[str, Any] = dataclasses.asdict(done)
+        progress["key"] = jax.random.key_data(self.rng).tolist()
+        self.checkpoints.save(done.step, self.devices.view(state), progress, value)
+
+    def _report(self, stepped: tuple[int, Metrics] | None) -> None:
+        if stepped is None:
+            return
+        step, pairs = stepped
+        found = means({k: [v] for k, v in jax.device_get(self.devices.view_metrics(pairs)).items()})
+        if not math.isfinite(found["loss"]):
+            kept = self.checkpoints.steps
+            raise NonFiniteLossError(
+                f"the loss is {found['loss']} at step {step}; "
+                + (f"the checkpoint of step {kept[-1]} is intact" if kept else "nothing was saved")
+                + ": lower config.optimizer.learning_rate or clip harder"
+            )
+        self.progress.advance(step, found["loss"])
+        if step % self.plan.log_every == 0 or step == self.plan.steps:
+            numbers = self.summarize(found) | {"steps_per_second": self.progress.rate}
+            self.writer.write(step, "train", numbers)

@@ -1,0 +1,112 @@
+"""Optimisers and learning-rate schedules from a config.
+
+`default_config` documents every field. An optimiser sees the mean gradient of the whole batch:
+clipping comes first in its chain.
+"""
+
+import jax.numpy as jnp
+import ml_collections
+import optax
+
+from attention_jax.errors import UserError
+
+
+def default_config() -> ml_collections.ConfigDict:
+    """Adam at a constant rate, gradients clipped at norm 1.
+
+    name: adam, sgd, adadelta or rmsprop.
+    learning_rate: the schedule's peak. Adadelta's papers use 1.
+    schedule.name: constant; cosine (to zero at the last step); transformer (inverse square root of
+      the step, peak at the end of the warmup); halving (halved at `first`, then `every` steps).
+    schedule.warmup: steps of linear increase before the schedule proper, whose steps count from there.
+    clip: largest global norm of the gradient; 0 does not clip.
+    b1, b2, eps: Adam's; Adadelta and RMSProp take `decay` (rho) and `eps`.
+    ema: decay of the averaged parameters used for evaluation; 0 keeps none.
+    accumulate: parts in which a batch is worked through, to save memory.
+    """
+    return ml_collections.ConfigDict(
+        {
+            "name": "adam",
+            "learning_rate": 1e-3,
+            "schedule": {"name": "constant", "warmup": 0, "first": 0, "every": 0},
+            "clip": 1.0,
+            "b1": 0.9,
+            "b2": 0.999,
+            "decay": 0.95,
+            "eps": 1e-8,
+            "momentum": 0.0,
+            "ema": 0.0,
+            "accumulate": 1,
+        }
+    )
+
+
+def make_schedule(config: ml_collections.ConfigDict, steps: int) -> optax.Schedule:
+    """The learning rate as a function of the step.
+
+    Args:
+      config: as `default_config`.
+      steps: of the whole run; the cosine ends there.
+
+    Raises:
+      UserError: for a schedule that is not one of those named in `default_config`.
+    """
+    peak, plan = config.learning_rate, config.schedule
+    warmup = plan.warmup
+    match plan.name:
+        case "constant":
+            after = optax.constant_schedule(peak)
+        case "cosine":
+            after = optax.cosine_decay_schedule(peak, max(steps - warmup, 1))
+        case "transformer":
+            # Vaswani 2017, eq. 3, with the peak stated instead of d_model: their peak is
+            # d_model^-0.5 * warmup^-0.5.
+            if warmup < 1:
+                raise UserError(
+                    "config.optimizer.schedule.warmup is 0: the transformer schedule needs some"
+                )
+            return lambda step: (
+                peak * warmup**0.5 * jnp.minimum((step + 1.0) ** -0.5, (step + 1.0) * warmup**-1.5)
+            )
+        case "halving":
+            if plan.every < 1:
+                raise UserError(
+                    "config.optimizer.schedule.every is 0: say after how many steps to halve again"
+                )
+            boundaries = {at: 0.5 for at in range(plan.first, steps, plan.every)}
+            after = optax.piecewise_constant_schedule(peak, boundaries)
+        case _:
+            raise UserError(
+                f"config.optimizer.schedule.name is {plan.name!r}: "
+                "choose constant, cosine, transformer or halving"
+            )
+    if not warmup:
+        return after
+    return optax.join_schedules([optax.linear_schedule(0.0, peak, warmup), after], [warmup])
+
+
+def make_optimizer(config: ml_collections.ConfigDict, steps: int) -> optax.GradientTransformation:
+    """Clipping, then the optimiser at the schedule's rate.
+
+    Raises:
+      UserError: for an optimiser or schedule that is not one of those named in `default_config`.
+    """
+    rate = make_schedule(config, steps)
+    match config.name:
+        case "adam":
+            optimizer = optax.adam(rate, b1=config.b1, b2=config.b2, eps=config.eps)
+        case "sgd":
+            optimizer = optax.sgd(rate, momentum=config.momentum or None)
+        case "adadelta":
+            optimizer = optax.adadelta(rate, rho=config.decay, eps=config.eps)
+        case "rmsprop":
+            optimizer = optax.rmsprop(
+                rate, decay=config.decay, eps=config.eps, momentum=config.momentum or None
+            )
+        case _:
+            raise UserError(
+                f"config.optimizer.name is {config.name!r}: choose adam, sgd, adadelta or rmsprop"
+            )
+    if not config.clip:
+        return optimizer
+    return optax.chain(optax.clip_by_global_norm(config.clip), optimizer)
