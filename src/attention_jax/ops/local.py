@@ -1,10 +1,10 @@
 """Luong's local attention: a window of 2D+1 keys around a position p_t, read by gather.
 
 Say the functions one after the other: where to look (`monotonic_center` or `predictive_center`),
-which positions that makes (`window_positions`) and which of them are real (`window_mask`), their keys
-and values (`gather_window`), how far each is from the centre (`gaussian`, local-p only), the reading
-(`attend_window`). `spread` puts the weights back onto the whole source for a picture. The cost of all
-but `spread` is that of the window, however long the source.
+which positions that makes (`window_positions`) and which of them count (`window_mask`), their keys
+and values (`gather_window`), how near each is to the centre (`gaussian`, local-p only), the reading
+(`attend_window`). `spread` puts the weights back onto the whole source for a picture. The cost of
+all but `spread` is that of the window, however long the source.
 
 Positions count from 0. D, the radius, is 10 in the paper.
 Source: Luong 2015, §3.2.
@@ -69,7 +69,7 @@ def window_mask(
 def gather_window(
     array: Float[Array, "*batch keys features"], positions: Int[Array, "*batch queries window"]
 ) -> Float[Array, "*batch queries window features"]:
-    """The rows of `array` at `positions`; a position outside reads the nearest end (and is masked)."""
+    """The rows of `array` at `positions`; one outside reads the nearest end (and is masked)."""
     positions = jnp.clip(positions, 0, array.shape[-2] - 1)
     flat = positions.reshape(*positions.shape[:-2], -1, 1)
     rows = jnp.take_along_axis(array, flat, axis=-2)
@@ -82,6 +82,8 @@ def gaussian(
     radius: int,
 ) -> Float[Array, "*batch queries window"]:
     """exp(-(s - p_t)² / (2 sigma²)), sigma = D/2: what makes p_t learnable. In (0, 1].
+
+    D must be at least 1.
 
     Source: Luong 2015, eq. 10.
     """
@@ -97,8 +99,8 @@ def attend_window(
 ) -> tuple[Float[Array, "*batch queries features"], Float[Array, "*batch queries window"]]:
     """Weights = softmax over the window (· closeness), context = Σ weights · values.
 
-    With `closeness` (the `gaussian` of local-p) the weights are not renormalised: they sum to at most
-    one.
+    With `closeness` (the `gaussian` of local-p) the weights are not renormalised: they sum to at
+    most one.
 
     Source: Luong 2015, eq. 10.
     """

@@ -12,8 +12,8 @@ def masked_softmax(
 ) -> Float[Array, "*batch queries keys"]:
     """weights_i = exp(score_i) / Σ_j exp(score_j), over the keys that the mask allows.
 
-    Computed and returned in float32. Every row sums to one, but a fully masked row is all zeros; its
-    gradient is zero, and no infinity arises anywhere.
+    Computed and returned in float32. Every row sums to one, but a fully masked row is all zeros;
+    its gradient is zero, and no infinity arises anywhere.
     """
     scores = scores.astype(jnp.float32)
     if mask is None:

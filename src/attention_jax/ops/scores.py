@@ -90,7 +90,7 @@ def location(
     weight: Float[Array, "max_source features"],
     keys_length: int,
 ) -> Float[Array, "*batch queries {keys_length}"]:
-    """score(s, i) = (W s)_i: depends on the query and the key's position, never on what the key says.
+    """score(s, i) = (W s)_i: the query and the key's position matter, never what the key says.
 
     `keys_length` (at most max_source) is how many positions the source has, padding included.
 
