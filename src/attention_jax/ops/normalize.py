@@ -22,5 +22,5 @@ def masked_softmax(
     peak = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True))
     powers = jnp.where(mask, jnp.exp(scores - peak), 0.0)
     total = jnp.sum(powers, axis=-1, keepdims=True)
-    # Where any key is allowed the total is at least one, the peak's own power.
-    return powers / jnp.maximum(total, 1.0)
+    # Not a maximum with one: its gradient is halved at a tie, and a row of one key is a tie.
+    return powers / jnp.where(total > 0, total, 1.0)
