@@ -1,0 +1,245 @@
+"""Beam search that stops only when nothing better can come."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from attention_jax.decoding.contract import (
+    FREE,
+    Constraint,
+    Hypotheses,
+    Step,
+    batch_size,
+    constrain,
+    empty_extras,
+    keep_where,
+    write,
+)
+from attention_jax.errors import UserError
+from attention_jax.typing import Array, Float, Int, PyTree
+
+
+class _Sequences(NamedTuple):
+    """Sequences known by their ends; [batch, n] each."""
+
+    scores: Array  # -inf where there is none
+    log_probs: Array
+    lengths: Array
+    tokens: Array  # the last token
+    beams: Array  # the beam it was added to
+
+
+class _Loop(NamedTuple):
+    time: Array
+    carry: PyTree
+    state: PyTree  # of the constraint
+    token: Array  # [batch x beams], added last
+    alive: Array  # [batch, beams], log-probability of what has not ended, best first
+    ended: _Sequences  # the n_best that ended so far, best first
+    done: Array  # [batch], nothing alive can win any more
+    tokens: Array  # [max_length, batch, beams], the token added
+    parents: Array  # [max_length, batch, beams], the beam it was added to
+    extras: PyTree  # leaves [max_length, batch x beams, ...], by the beam that computed them
+
+
+def length_penalty(length: Int[Array, "*shape"], alpha: float | Array) -> Float[Array, "*shape"]:
+    """((5 + length) / 6) ** alpha, what a log-probability is divided by.
+
+    Above 0 it favours long sequences, below 0 short ones, at 0 it does nothing. `length` counts
+    `eos`. Wu 2016, eq. 14 (lp).
+    """
+    return ((5.0 + length) / 6.0) ** alpha
+
+
+def beam_search(
+    step: Step,
+    source: PyTree,
+    carry: PyTree,
+    *,
+    beams: int,
+    max_length: int,
+    bos: int,
+    eos: int,
+    pad: int = 0,
+    alpha: float | Array = 0.0,
+    n_best: int = 1,
+    constraint: Constraint | None = None,
+) -> Hypotheses:
+    """Searches for the sequences with the highest log p(y | source) / length_penalty(|y|, alpha).
+
+    At every step each example keeps its `beams` likeliest unfinished prefixes. An extension by
+    `eos` counts if it is among the `beams` likeliest extensions (so one beam without a penalty is
+    greedy decoding), and the `n_best` of those with the highest scores are kept. An example stops
+    when no unfinished prefix could reach a place among them, even with the best penalty that a
+    length up to `max_length` can earn: it never stops before a longer sequence that would win,
+    and what it returns does not depend on the others in its batch. Prefixes still unfinished at
+    `max_length` fill the places that are left, after all that ended (see `Hypotheses`).
+
+    Runs on the device in one `lax.while_loop`; call it under `jit`. Rows of the carry are
+    reordered by gather; extras stay where they were written and are traced back once at the end.
+
+    Shapes: leaves of source lead with batch, of carry with batch x beams. `beams` may exceed the
+    vocabulary; with beams >= vocab ** max_length the search is exhaustive.
+
+    Raises:
+      UserError: n_best exceeds beams, or the carry was started for another number of beams.
+
+    Source: Sutskever 2014, §3.2; penalty of Wu 2016, eq. 14, without the coverage term. Wu prunes
+    by a score threshold; this stops by the bound instead, which loses nothing.
+    """
+    if not 1 <= n_best <= beams:
+        raise UserError(f"n_best is {n_best} but must be from 1 to beams, which is {beams}")
+    batch = batch_size(source, carry, beams)
+    constraint = constraint or FREE
+
+    def body(now: _Loop) -> _Loop:
+        carry, log_probs, extras = step(source, now.carry, now.token, now.time)
+        log_probs = constrain(log_probs, constraint, now.state, now.time)
+        length = now.time + 1
+        top, parents, tokens = _extend(now.alive, log_probs)
+        ended = _finish(now, top, parents, tokens, eos, alpha)
+        alive, order = jax.lax.top_k(jnp.where(tokens == eos, -jnp.inf, top), beams)
+        parents, tokens = _take(parents, order), _take(tokens, order)
+        carry, state = jax.tree.map(lambda x: _reorder(x, parents), (carry, now.state))
+        # The penalty is monotone in the length, so its best lies at one of the two ends.
+        bound = jnp.maximum(
+            alive[:, 0] / length_penalty(length + 1, alpha),
+            alive[:, 0] / length_penalty(jnp.int32(max_length), alpha),
+        )
+        return _Loop(
+            time=length,
+            carry=carry,
+            state=constraint.update(state, tokens.reshape(-1), now.time),
+            token=tokens.reshape(-1),
+            alive=alive,
+            ended=ended,
+            done=now.done | (ended.scores[:, -1] >= bound),
+            tokens=write(now.tokens, now.time, tokens),
+            parents=write(now.parents, now.time, parents),
+            extras=write(now.extras, now.time, extras),
+        )
+
+    token = jnp.full((batch * beams,), bos, jnp.int32)
+    history = jnp.zeros((max_length, batch, beams), jnp.int32)
+    start = _Loop(
+        time=jnp.int32(0),
+        carry=carry,
+        state=jax.tree.map(lambda x: jnp.repeat(x, beams, axis=0), constraint.init(source)),
+        token=token,
+        # All beams begin alike: all but the first are shut off, or each would be found many times.
+        alive=jnp.full((batch, beams), -jnp.inf).at[:, 0].set(0.0),
+        ended=_none_ended(batch, n_best),
+        done=jnp.zeros(batch, bool),
+        tokens=history,
+        parents=history,
+        extras=empty_extras(step, source, carry, token, max_length),
+    )
+    end = jax.lax.while_loop(lambda now: (now.time < max_length) & ~now.done.all(), body, start)
+    return _trace_back(end, pad, alpha)
+
+
+def _take(x: Array, order: Array) -> Array:
+    """X [batch, m, ...] at order [batch, n] -> [batch, n, ...]."""
+    return jax.vmap(lambda x, i: jnp.take(x, i, axis=0, mode="clip"))(x, order)
+
+
+def _reorder(x: Array, parents: Array) -> Array:
+    """Rows [batch x beams, ...] so that each beam continues its parent [batch, beams]."""
+    return _take(x.reshape(*parents.shape, *x.shape[1:]), parents).reshape(x.shape)
+
+
+def _none_ended(batch: int, n_best: int) -> _Sequences:
+    never = jnp.full((batch, n_best), -jnp.inf)
+    nowhere = jnp.zeros((batch, n_best), jnp.int32)
+    return _Sequences(never, never, lengths=nowhere, tokens=nowhere, beams=nowhere)
+
+
+def _extend(
+    alive: Float[Array, "batch beams"], log_probs: Float[Array, "rows vocab"]
+) -> tuple[Array, Array, Array]:
+    """The likeliest extensions: log-probability, parent and token, [batch, 2 x beams] each.
+
+    At most one extension a beam ends, so among 2 x beams there are enough that go on.
+    """
+    batch, beams = alive.shape
+    vocab = log_probs.shape[-1]
+    total = alive[:, :, None] + log_probs.reshape(batch, beams, vocab)
+    top, flat = jax.lax.top_k(total.reshape(batch, beams * vocab), 2 * beams)
+    return top, flat // vocab, flat % vocab
+
+
+def _finish(
+    now: _Loop, top: Array, parents: Array, tokens: Array, eos: int, alpha: float | Array
+) -> _Sequences:
+    """Merges the extensions that end, where they are among the likeliest `beams`, into the kept."""
+    beams, n_best = now.alive.shape[1], now.ended.scores.shape[1]
+    top, parents, tokens = top[:, :beams], parents[:, :beams], tokens[:, :beams]
+    length = now.time + 1
+    # A finished search is frozen: neighbours in the batch that search on must not change it.
+    counts = (tokens == eos) & ~now.done[:, None]
+    new = _Sequences(
+        scores=jnp.where(counts, top / length_penalty(length, alpha), -jnp.inf),
+        log_probs=top,
+        lengths=jnp.full_like(parents, length),
+        tokens=tokens,
+        beams=parents,
+    )
+    both = _beside(now.ended, new)
+    _, order = jax.lax.top_k(both.scores, n_best)
+    return jax.tree.map(lambda x: _take(x, order), both)
+
+
+def _beside(a: _Sequences, b: _Sequences) -> _Sequences:
+    return jax.tree.map(lambda x, y: jnp.concatenate([x, y], axis=1), a, b)
+
+
+def _ranked(end: _Loop, alpha: float | Array) -> _Sequences:
+    """The n_best of the whole search: what ended, then what did not, then places never filled."""
+    max_length, batch, beams = end.tokens.shape
+    n_best = end.ended.scores.shape[1]
+    unfinished = _Sequences(
+        scores=end.alive / length_penalty(jnp.int32(max_length), alpha),
+        log_probs=end.alive,
+        lengths=jnp.full((batch, beams), max_length, jnp.int32),
+        tokens=end.tokens[-1],
+        beams=end.parents[-1],
+    )
+    tier = jnp.where(end.ended.scores > -jnp.inf, 0, 2)
+    tier = jnp.concatenate([tier, jnp.ones((batch, beams), tier.dtype)], axis=1)
+    order = jnp.argsort(tier, axis=1, stable=True)[:, :n_best]
+    chosen = jax.tree.map(lambda x: _take(x, order), _beside(end.ended, unfinished))
+    exists = chosen.scores > -jnp.inf
+    return chosen._replace(
+        log_probs=jnp.where(exists, chosen.log_probs, -jnp.inf),
+        lengths=jnp.where(exists, chosen.lengths, 0),
+    )
+
+
+def _trace_back(end: _Loop, pad: int, alpha: float | Array) -> Hypotheses:
+    """Follows the parents from the last token of every hypothesis to its first."""
+    max_length, batch, beams = end.tokens.shape
+    best = _ranked(end, alpha)
+
+    def earlier(beam: Array, at: tuple[Array, Array, Array]) -> tuple[Array, tuple[Array, Array]]:
+        time, tokens, parents = at
+        is_last = time == best.lengths - 1
+        token = jnp.where(is_last, best.tokens, _take(tokens, beam))
+        beam = jnp.where(is_last, best.beams, _take(parents, beam))
+        return beam, (jnp.where(time < best.lengths, token, pad), beam)
+
+    times = jnp.arange(max_length)
+    history = (times, end.tokens, end.parents)
+    _, (tokens, path) = jax.lax.scan(earlier, jnp.zeros_like(best.beams), history, reverse=True)
+
+    def extras_of(x: Array) -> Array:
+        x = jax.vmap(_take)(x.reshape(max_length, batch, beams, *x.shape[2:]), path)
+        return jnp.moveaxis(keep_where(times[:, None, None] < best.lengths, x), 0, 2)
+
+    return Hypotheses(
+        tokens=jnp.moveaxis(tokens, 0, 2),
+        lengths=best.lengths,
+        log_probs=best.log_probs,
+        scores=best.scores,
+        extras=jax.tree.map(extras_of, end.extras),
+    )
