@@ -26,7 +26,7 @@ _INSIDE_WORDS = frozenset("\u200c\u200d")  # Persian and Indic words hold (non-)
 
 
 def normalise(text: str) -> str:
-    """NFC; every run of Unicode spaces (CLDR has no-break ones) is one plain space, none outside."""
+    """NFC, with every run of Unicode spaces (CLDR has no-break ones) made one plain space."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
