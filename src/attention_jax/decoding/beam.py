@@ -96,25 +96,20 @@ def beam_search(
     def body(now: _Loop) -> _Loop:
         carry, log_probs, extras = step(source, now.carry, now.token, now.time)
         log_probs = constrain(log_probs, constraint, now.state, now.time)
-        length = now.time + 1
         top, parents, tokens = _extend(now.alive, log_probs)
         ended = _finish(now, top, parents, tokens, eos, alpha)
         alive, order = jax.lax.top_k(jnp.where(tokens == eos, -jnp.inf, top), beams)
         parents, tokens = _take(parents, order), _take(tokens, order)
         carry, state = jax.tree.map(lambda x: _reorder(x, parents), (carry, now.state))
-        # The penalty is monotone in the length, so its best lies at one of the two ends.
-        bound = jnp.maximum(
-            alive[:, 0] / length_penalty(length + 1, alpha),
-            alive[:, 0] / length_penalty(jnp.int32(max_length), alpha),
-        )
+        settled = ended.scores[:, -1] >= _bound(alive[:, 0], now.time + 1, max_length, alpha)
         return _Loop(
-            time=length,
+            time=now.time + 1,
             carry=carry,
             state=constraint.update(state, tokens.reshape(-1), now.time),
             token=tokens.reshape(-1),
             alive=alive,
             ended=ended,
-            done=now.done | (ended.scores[:, -1] >= bound),
+            done=now.done | settled,
             tokens=write(now.tokens, now.time, tokens),
             parents=write(now.parents, now.time, parents),
             extras=write(now.extras, now.time, extras),
@@ -140,7 +135,7 @@ def beam_search(
 
 
 def _take(x: Array, order: Array) -> Array:
-    """X [batch, m, ...] at order [batch, n] -> [batch, n, ...]."""
+    """Entries of x [batch, m, ...] at order [batch, n] -> [batch, n, ...]."""
     return jax.vmap(lambda x, i: jnp.take(x, i, axis=0, mode="clip"))(x, order)
 
 
@@ -188,6 +183,19 @@ def _finish(
     both = _beside(now.ended, new)
     _, order = jax.lax.top_k(both.scores, n_best)
     return jax.tree.map(lambda x: _take(x, order), both)
+
+
+def _bound(
+    log_prob: Float[Array, " batch"], length: Array, max_length: int, alpha: float | Array
+) -> Float[Array, " batch"]:
+    """The best score that a prefix of this length and log-probability can still end with.
+
+    Its log-probability can only fall, and the penalty is monotone in the length: the best one
+    lies at the shortest end or at the longest, whatever the signs.
+    """
+    shortest = log_prob / length_penalty(length + 1, alpha)
+    longest = log_prob / length_penalty(jnp.int32(max_length), alpha)
+    return jnp.maximum(shortest, longest)
 
 
 def _beside(a: _Sequences, b: _Sequences) -> _Sequences:

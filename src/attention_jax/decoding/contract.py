@@ -105,7 +105,7 @@ def empty_extras(
 def write(history: PyTree, time: Int[Array, ""], entry: PyTree) -> PyTree:
     """Puts the entry of one step into a history whose leaves lead with time."""
     return jax.tree.map(
-        lambda h, e: jax.lax.dynamic_update_index_in_dim(h, e.astype(h.dtype), time, 0),
+        lambda h, e: jax.lax.dynamic_update_index_in_dim(h, e, time, 0),
         history,
         entry,
     )
