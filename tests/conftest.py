@@ -5,7 +5,9 @@ import tempfile
 from pathlib import Path
 
 # Before jax is imported: the tests of devices need eight, the others use the first.
-os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+)
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / "attention_jax_test_cache")
@@ -18,7 +20,7 @@ from jaxtyping import install_import_hook
 
 # A jaxtyping signature in these packages is a promise, checked on every call.
 install_import_hook(
-    [f"attention_jax.{name}" for name in ("ops", "layers", "models", "decoding", "tasks")],
+    [f"attention_jax.{name}" for name in ("ops", "layers", "models", "decoding")],
     "beartype.beartype",
 )
 

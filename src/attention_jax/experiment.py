@@ -23,6 +23,7 @@ from ml_collections import config_flags
 
 from attention_jax.errors import UserError
 from attention_jax.tasks.protocol import Task
+from attention_jax.training import optimizers
 from attention_jax.typing import Batch
 
 
@@ -42,6 +43,10 @@ class Data(Protocol):
 
     def split(self, name: str) -> Iterable[Batch]:
         """One pass over an evaluation split. Raises UserError for a name not in `splits`."""
+        ...
+
+    def inputs(self, lines: Sequence[str]) -> Iterable[Batch]:
+        """What a user gives to predict from, as a split named "input" without answers."""
         ...
 
     def report(self) -> str:
@@ -111,6 +116,36 @@ class Source:
         if first and isinstance(first[0], ast.Expr) and isinstance(first[0].value, ast.Constant):
             del lines[first[0].lineno - 1 : first[0].end_lineno]
         return hashlib.sha256("\n".join(lines).strip().encode()).hexdigest()[:16]
+
+
+def default_config() -> ml_collections.ConfigDict:
+    """What every experiment's config starts from.
+
+    seed: of the parameters, the order of the data and dropout.
+    steps, batch_size: updates, and examples in each over all devices.
+    parallel: "jit" over a mesh, or "pmap". devices: how many of this machine's to use; 0 is all.
+    dtype: of matrix products; parameters, softmax and losses stay float32.
+    log_every, evaluate_every, checkpoint_every: in steps; 0 is only at the end.
+    keep: newest checkpoints kept beside the best.
+    patience: evaluations without a better value after which to stop; 0 never does.
+    optimizer: see `training.optimizers.default_config`.
+    """
+    return ml_collections.ConfigDict(
+        {
+            "seed": 0,
+            "steps": 1000,
+            "batch_size": 64,
+            "parallel": "jit",
+            "devices": 0,
+            "dtype": "float32",
+            "log_every": 10,
+            "evaluate_every": 0,
+            "checkpoint_every": 200,
+            "keep": 2,
+            "patience": 0,
+            "optimizer": optimizers.default_config(),
+        }
+    )
 
 
 def default_data_dir() -> Path:

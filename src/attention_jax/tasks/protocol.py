@@ -78,6 +78,10 @@ class Task(Protocol):
     main_metric: tuple[str, str]
     """Name of the metric that picks the best checkpoint, and its direction: "max" or "min"."""
 
+    def example(self) -> Batch:
+        """A small batch of the kinds of arrays this task takes, made without any data."""
+        ...
+
     def init(self, rng: Rng, batch: Batch) -> State:
         """The state before the first update; `batch` gives shapes only."""
         ...
@@ -104,6 +108,10 @@ class Task(Protocol):
         An output a batch: what `predict` gave and the batch's `index`, rows that only fill up a
         batch removed.
         """
+        ...
+
+    def describe(self, split: str, outputs: list[Batch]) -> list[dict[str, Any]]:
+        """A JSON-able record an example, in the split's order: what goes to `predictions/`."""
         ...
 
     def pictures(self, split: str, outputs: list[Batch]) -> dict[str, Any]:
@@ -139,7 +147,7 @@ def gradient_sums(
 ) -> tuple[PyTree, Array, Aux]:
     """Summed gradients, summed loss and summed Aux of a batch, in `accumulate` parts one after another.
 
-    `model_state` and `task_state` are those of the last part.
+    `model_state` and `task_state` go from part to part, as if the parts were batches.
     """
     grad = jax.value_and_grad(loss, has_aux=True)
     if accumulate == 1:
@@ -188,7 +196,7 @@ def one_optimizer_update(
         metrics = {
             "loss": (total, count),
             **metrics,
-            "gradient_norm": (optax.global_norm(grads), jnp.float32(1)),
+            "gradient_norm": (optax.tree.norm(grads), jnp.float32(1)),
         }
         state = state.replace(
             step=state.step + 1,

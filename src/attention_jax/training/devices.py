@@ -65,10 +65,6 @@ class Devices:
         self._split = NamedSharding(self.mesh, PartitionSpec(_AXIS))
         self._whole = NamedSharding(self.mesh, PartitionSpec())
 
-    @property
-    def _local(self) -> list[Any]:
-        return [d for d in self.devices if d.process_index == jax.process_index()]
-
     def check_batch_size(self, batch_size: int, accumulate: int = 1) -> None:
         """Raises UserError when a batch cannot be split evenly."""
         parts = len(self.devices) * accumulate
@@ -112,15 +108,19 @@ class Devices:
         """As `put_batch`; under pmap rows are grouped by device instead."""
         if self.parallel == "jit":
             return self.put_batch(batch)
-        count = len(self._local)
+        count = sum(d.process_index == jax.process_index() for d in self.devices)
         return jax.tree.map(lambda x: x.reshape(count, x.shape[0] // count, *x.shape[1:]), batch)
 
     def place(self, state: State) -> State:
         """A state as one copy -> as `compile_update` takes it."""
         if self.parallel == "jit":
             return jax.tree.map(self._replicate, state)
-        count = len(self._local)
-        return jax.tree.map(lambda x: jnp.broadcast_to(x, (count, *jnp.shape(x))), state)
+        # Put where pmap leaves its results: the second step would be traced again otherwise.
+        local = [d for d in self.devices if d.process_index == jax.process_index()]
+        each = NamedSharding(Mesh(np.array(local), _AXIS), PartitionSpec(_AXIS))
+        return jax.tree.map(
+            lambda x: jax.device_put(jnp.broadcast_to(x, (len(local), *jnp.shape(x))), each), state
+        )
 
     def view(self, state: State) -> State:
         """A state as `compile_update` gives it -> one copy, for evaluation and checkpoints."""

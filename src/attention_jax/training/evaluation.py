@@ -19,51 +19,57 @@ class Evaluation(NamedTuple):
     """A prediction a batch, on the host, rows that fill up a batch removed."""
 
 
+class Predictor:
+    """A task's predictions for any batches, with one compiled program a shape."""
+
+    def __init__(self, task: Task, devices: Devices):
+        self._devices = devices
+
+        def predict(state: State, batch: Batch) -> tuple[Batch, Array]:
+            # Index and mask travel with the output: each process must see those of every row.
+            return {"index": batch["index"], **task.predict(state, batch)}, batch["mask"]
+
+        self._predict = devices.compile(predict)
+
+    def __call__(self, state: State, batches: Iterable[Batch]) -> list[Batch]:
+        """An output a batch, on the host, rows that only fill up a batch removed."""
+        outputs = []
+        for batch in batches:
+            output, mask = jax.device_get(self._predict(state, self._devices.put_batch(batch)))
+            outputs.append({name: np.asarray(rows)[mask] for name, rows in output.items()})
+        return outputs
+
+
 class Evaluator:
     """One split of a task's data, measured again and again with one compiled program a shape.
 
     Args:
       task: says what to measure and predict.
       devices: where.
-      split: its name, which heads the metrics' names.
-      batches: called for each evaluation; yields this process's rows.
-      predicts: False measures the loss alone (quick looks during training).
+      split: its name.
+      batches: called for each pass over the split; yields this process's rows.
     """
 
     def __init__(
-        self,
-        task: Task,
-        devices: Devices,
-        split: str,
-        batches: Callable[[], Iterable[Batch]],
-        predicts: bool = True,
+        self, task: Task, devices: Devices, split: str, batches: Callable[[], Iterable[Batch]]
     ):
         self.split = split
         self._task = task
         self._devices = devices
         self._batches = batches
         self._measure = devices.compile(task.measure)
-        self._predict = devices.compile(self._predict_rows) if predicts else None
+        self._predict = Predictor(task, devices)
 
     def run(self, state: State) -> Evaluation:
         """Metrics of the split, and the predictions they were computed from."""
         sums: dict[str, list] = {}
-        outputs: list[Batch] = []
         for batch in self._batches():
-            placed = self._devices.put_batch(batch)
-            for name, pair in self._measure(state, placed).items():
+            measured = self._measure(state, self._devices.put_batch(batch))
+            for name, pair in measured.items():
                 sums.setdefault(name, []).append(pair)
-            if self._predict is not None:
-                outputs.append(_real_rows(*jax.device_get(self._predict(state, placed))))
         metrics = self._task.summarize(means(jax.device_get(sums)))
-        if self._predict is not None:
-            metrics |= self._task.score(self.split, outputs)
-        return Evaluation(metrics, outputs)
-
-    def _predict_rows(self, state: State, batch: Batch) -> tuple[Batch, Array]:
-        # The index and the mask travel with the output: each process must see every row of them.
-        output = {"index": batch["index"], **self._task.predict(state, batch)}
-        return output, batch["mask"]
+        outputs = self._predict(state, self._batches())
+        return Evaluation(metrics | self._task.score(self.split, outputs), outputs)
 
 
 def means(sums: dict[str, list]) -> dict[str, float]:
@@ -73,7 +79,3 @@ def means(sums: dict[str, list]) -> dict[str, float]:
     """
     totals = {name: np.sum(np.asarray(pairs, np.float64), axis=0) for name, pairs in sums.items()}
     return {name: float(total / max(count, 1)) for name, (total, count) in totals.items()}
-
-
-def _real_rows(output: Batch, mask: np.ndarray) -> Batch:
-    return jax.tree.map(lambda x: np.asarray(x)[mask], output)

@@ -1,0 +1,202 @@
+"""The command line: `attention-jax train | evaluate | predict | sweep | list | results`.
+
+Results go to standard output, progress and messages to standard error. Exit status: 0 done or time
+limit reached, 2 a user's mistake, 3 a loss that is no number, 130 and 143 after Ctrl-C and SIGTERM
+with the checkpoint saved.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from attention_jax.errors import NonFiniteLossError, UserError
+
+_EXIT = {"NO": 0, "TIME_LIMIT": 0, "INTERRUPTED": 130, "TERMINATED": 143}
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one sentence."""
+
+    def error(self, message: str):
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit status."""
+    _quiet_libraries()
+    try:
+        parser = _parser()
+        options, rest = parser.parse_known_args(argv)
+        overrides = _overrides(rest)
+        return options.run(options, overrides)
+    except UserError as error:
+        print(f"attention-jax: {error}", file=sys.stderr)
+        return 2
+    except NonFiniteLossError as error:
+        print(f"attention-jax: {error}", file=sys.stderr)
+        return 3
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+def _quiet_libraries() -> None:
+    logging.basicConfig(format="attention-jax: %(message)s", level=logging.WARNING)
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+
+
+def _overrides(rest: Sequence[str]) -> list[str]:
+    for argument in rest:
+        if not argument.startswith("--config."):
+            raise UserError(f"there is no option or argument {argument!r} here: see --help")
+    return list(rest)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser("attention-jax", description=__doc__.split("\n\n")[0], allow_abbrev=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def command(name: str, run, help: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        added.set_defaults(run=run)
+        return added
+
+    train = command("train", _train, "train, or go on training, an experiment in a workdir")
+    train.add_argument("--config", required=True, metavar="EXPERIMENT[:ARG]", help=_CONFIG_HELP)
+    train.add_argument("--workdir", required=True, type=Path)
+    train.add_argument("--time_limit", type=float, default=0, metavar="SECONDS")
+    train.add_argument("--profile", action="store_true", help="write a JAX profile to the workdir")
+    train.add_argument("--debug_nans", action="store_true", help="stop where a NaN is made")
+    train.add_argument("--coordinator", metavar="HOST:PORT", help="of a run of several processes")
+    train.add_argument("--num_processes", type=int)
+    train.add_argument("--process_id", type=int)
+    _folders(train)
+
+    evaluate = command("evaluate", _evaluate, "measure a trained workdir, or a baseline")
+    evaluate.add_argument("--workdir", type=Path)
+    evaluate.add_argument("--config", metavar="EXPERIMENT[:ARG]", help="with --baseline, or moved")
+    evaluate.add_argument("--baseline", metavar="NAME", help="what needs no training")
+    evaluate.add_argument("--split", default="test")
+    evaluate.add_argument("--checkpoint", default="best", metavar="best|last|STEP")
+    evaluate.add_argument("--json", action="store_true", help="one JSON object as the last line")
+    evaluate.add_argument("--record", metavar="NAME", help="keep the numbers in docs/results/")
+    _folders(evaluate)
+
+    predict = command("predict", _predict, "predict from what is given, or from a file's lines")
+    predict.add_argument("input", nargs="*", metavar="INPUT")
+    predict.add_argument("--workdir", required=True, type=Path)
+    predict.add_argument("--config", metavar="EXPERIMENT[:ARG]", help="where its file has moved")
+    predict.add_argument("--input", dest="file", type=Path, metavar="FILE")
+    predict.add_argument("--pictures", type=Path, metavar="DIR")
+    predict.add_argument("--json", action="store_true", help="a JSON object a prediction")
+    _folders(predict)
+
+    sweep = command("sweep", _sweep, "train an experiment's grid and compare")
+    sweep.add_argument("--config", required=True, metavar="EXPERIMENT[:ARG]", help=_CONFIG_HELP)
+    sweep.add_argument("--workdir", required=True, type=Path)
+    sweep.add_argument("--trials", type=int, default=0, help="of the grid at most; 0 is all")
+    _folders(sweep)
+
+    command("list", _list, "the experiments there are, with their numbers")
+
+    results = command("results", _results, "render docs/results.md from its records")
+    results.add_argument("--check", action="store_true", help="exit 1 where page and records differ")
+    results.add_argument("--root", type=Path, default=Path(), help="of the repository")
+    return parser
+
+
+_CONFIG_HELP = "a name from `list` or a path; --config.KEY=VALUE changes a value"
+
+
+def _folders(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data_dir", type=Path, help="prepared data (default: the user's cache)")
+    parser.add_argument("--manual_dir", type=Path, help="raw data that you bring")
+
+
+def _train(options, overrides: list[str]) -> int:
+    import jax
+
+    from attention_jax import runs, workdir
+
+    if options.coordinator:
+        jax.distributed.initialize(options.coordinator, options.num_processes, options.process_id)
+    if options.debug_nans:
+        jax.config.update("jax_debug_nans", True)
+    first = jax.process_index() == 0
+    run = workdir.start(options.workdir, options.config, overrides, write=first)
+    experiment = run.build(options.data_dir, options.manual_dir)
+    if options.profile:
+        with jax.profiler.trace(str(options.workdir / "profile")):
+            trained = runs.train(experiment, options.workdir, time_limit=options.time_limit)
+    else:
+        trained = runs.train(experiment, options.workdir, time_limit=options.time_limit)
+    if first:
+        print(runs.farewell(trained, options.workdir), file=sys.stderr)
+    return _EXIT[trained.stop.name]
+
+
+def _evaluate(options, overrides: list[str]) -> int:
+    from attention_jax import runs
+
+    if options.baseline:
+        measured = runs.evaluate_baseline(options, overrides)
+    elif options.workdir is None:
+        raise UserError("evaluate needs --workdir=W, or --config=... with --baseline=NAME")
+    else:
+        measured = runs.evaluate_workdir(options, overrides)
+    if options.record:
+        runs.record(options.record, measured, sys.argv[1:])
+    if options.json:
+        print(json.dumps(measured.metrics))
+    else:
+        runs.print_metrics(measured)
+    return 0
+
+
+def _predict(options, overrides: list[str]) -> int:
+    from attention_jax import runs, workdir
+
+    lines = list(options.input)
+    if options.file is not None:
+        lines += runs.read_lines(options.file)
+    if not lines:
+        raise UserError("predict needs an input: give it as an argument or with --input=FILE")
+    run = workdir.reopen(options.workdir, overrides, options.config)
+    experiment = run.build(options.data_dir, options.manual_dir)
+    for record in runs.predict(experiment, options.workdir, lines, options.pictures):
+        print(json.dumps(record, ensure_ascii=False) if options.json else record["prediction"])
+    if options.pictures is not None:
+        print(f"pictures in {options.pictures}", file=sys.stderr)
+    return 0
+
+
+def _sweep(options, overrides: list[str]) -> int:
+    from attention_jax import sweep
+
+    return sweep.run(options, overrides)
+
+
+def _list(options, overrides: list[str]) -> int:
+    from attention_jax import listing
+
+    listing.show()
+    return 0
+
+
+def _results(options, overrides: list[str]) -> int:
+    from attention_jax import results
+
+    if not options.check:
+        results.render_pages(options.root)
+        return 0
+    problems = results.check(options.root)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,232 @@
+"""Training, evaluating and predicting with an experiment in a workdir."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from attention_jax.data.stream import Stream
+from attention_jax.errors import UserError
+from attention_jax.experiment import Experiment
+from attention_jax.tasks.protocol import Across, State, Task
+from attention_jax.training.checkpoints import Checkpoints
+from attention_jax.training.devices import Devices
+from attention_jax.training.evaluation import Evaluation, Evaluator, Predictor
+from attention_jax.training.interruption import Stop
+from attention_jax.training.loop import Loop, Plan, Progressed
+from attention_jax.training.progress import Progress
+from attention_jax.training.summary import matmul_flops, parameter_table
+from attention_jax.training.writers import MetricFiles, NoFiles, Writer
+from attention_jax.typing import Batch
+from attention_jax.viz.save import save_figures
+from attention_jax.workdir import writable
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """How a run ended.
+
+    Attributes:
+      stop: why; `Stop.NO` when it reached its last step or lost its patience.
+      done: its last step and its best evaluation.
+      compilations: of the update; at most one a bucket.
+      seconds: of this process, everything included.
+    """
+
+    stop: Stop
+    done: Progressed
+    compilations: int
+    seconds: float
+
+
+def train(
+    experiment: Experiment, workdir: Path, *, time_limit: float = 0, verbose: bool = True
+) -> Trained:
+    """Trains from the newest checkpoint in the workdir, or from the start.
+
+    Args:
+      experiment: built with this workdir.
+      workdir: checkpoints, metrics and pictures go here.
+      time_limit: seconds after which to save and stop; 0 for none.
+      verbose: False says nothing.
+
+    Raises:
+      UserError: for what the user can mend. NonFiniteLossError: when the loss is no number.
+    """
+    began = time.monotonic()
+    config, task = experiment.config, experiment.task
+    first = jax.process_index() == 0
+    devices = Devices(config.parallel, config.devices)
+    devices.check_batch_size(config.batch_size, config.optimizer.accumulate)
+    batches = experiment.data.train()
+    key = jax.random.key(config.seed)
+    checkpoints = Checkpoints(workdir / "checkpoints", config.keep, task.main_metric[1])
+    state, done = resume(task, devices, checkpoints, key)
+    update = devices.compile_update(task.update)
+    progress = Progress(config.steps, done.step, verbose and first)
+    if done.step:
+        progress.say(f"resumed from the checkpoint of step {done.step}")
+    else:
+        progress.say(experiment.data.report())
+        progress.say(describe(task, state, batches[0], config.batch_size))
+    # Opened even when nothing is left to train: what was written after the restored step goes.
+    with writable(workdir):
+        writer: Writer = MetricFiles(workdir, done.step) if first else NoFiles()
+    split = experiment.data.splits[0]
+    evaluator = Evaluator(task, devices, split, lambda: experiment.data.split(split))
+
+    def evaluate(step: int, state: State) -> float:
+        evaluation = evaluator.run(state)
+        writer.write(step, split, evaluation.metrics)
+        progress.say(f"step {step}  {split}  {summary_line(evaluation.metrics)}")
+        if first:
+            with writable(workdir):
+                save_figures(task.pictures(split, evaluation.outputs), workdir / "pictures", split)
+        return evaluation.metrics[task.main_metric[0]]
+
+    plan = Plan(
+        **{k: config[k] for k in ("steps", "log_every", "evaluate_every", "checkpoint_every")},
+        patience=config.patience,
+        time_limit=time_limit,
+    )
+    with Stream(batches, start=done.step) as stream, progress:
+        loop = Loop(
+            *(plan, devices, update, stream, key, evaluate, task.summarize, checkpoints, writer),
+            *(progress, task.main_metric[1]),
+        )
+        try:
+            stop = loop.run(devices.place(state), done)
+        finally:
+            writer.close()
+            checkpoints.close()
+    return Trained(stop, done, update.compilations, time.monotonic() - began)
+
+
+def resume(
+    task: Task, devices: Devices, checkpoints: Checkpoints, key: jax.Array
+) -> tuple[State, Progressed]:
+    """One copy of the newest checkpoint's state, or of the first state, and how far it is."""
+    if not checkpoints.steps:
+        return jax.jit(task.init)(key, task.example()), Progressed()
+    like = devices.like(jax.eval_shape(task.init, key, task.example()))
+    state, progress = checkpoints.restore(like)
+    if progress.pop("key") != jax.random.key_data(key).tolist():
+        raise UserError(
+            f"{checkpoints.folder} was trained with another config.seed: choose another --workdir"
+        )
+    done = Progressed(**progress)
+    checkpoints.drop_after(done.step)
+    return state, done
+
+
+def describe(task: Task, state: State, example: Batch, batch_size: int) -> str:
+    """Parameters by part, and the arithmetic of one step on the first batch."""
+    rows = len(example["index"])
+
+    def step(state, batch, key):
+        return task.update(state, batch, key, Across())
+
+    flops = matmul_flops(step, state, example, jax.random.key(0)) * batch_size / rows
+    return (
+        f"{parameter_table(state.params)}\n"
+        f"  {flops / 1e9:.2f} GFLOP of matrix products in a step of the first batch's shape"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Restored:
+    """A trained state, ready to use, and the devices it is on."""
+
+    state: State
+    step: int
+    devices: Devices
+
+
+def restore(experiment: Experiment, workdir: Path, checkpoint: str = "best") -> Restored:
+    """A checkpoint of a workdir.
+
+    Args:
+      experiment: built with this workdir.
+      workdir: that was trained.
+      checkpoint: "best", "last" or a step.
+
+    Raises:
+      UserError: when there is no such checkpoint.
+    """
+    folder = workdir / "checkpoints"
+    if not folder.is_dir():
+        raise UserError(f"{workdir} has no checkpoint yet: train with --workdir={workdir}")
+    config, task = experiment.config, experiment.task
+    devices = Devices("jit", config.devices)
+    checkpoints = Checkpoints(folder, config.keep, task.main_metric[1], read_only=True)
+    try:
+        like = devices.like(jax.eval_shape(task.init, jax.random.key(0), task.example()))
+        state, progress = checkpoints.restore(like, _step_of(checkpoint))
+        best = progress["best_step"]
+        if checkpoint == "best" and best is not None and best != progress["step"]:
+            state, progress = checkpoints.restore(like, best)
+    finally:
+        checkpoints.close()
+    return Restored(state, progress["step"], devices)
+
+
+def _step_of(checkpoint: str) -> int | None:
+    if checkpoint in ("best", "last"):
+        return None
+    if not checkpoint.isdecimal():
+        raise UserError(f"--checkpoint={checkpoint} is not best, last or a step")
+    return int(checkpoint)
+
+
+def evaluate(
+    experiment: Experiment, workdir: Path, split: str, checkpoint: str = "best"
+) -> Evaluation:
+    """Metrics of a split; its predictions and pictures go to the workdir.
+
+    Raises:
+      UserError: for a split or checkpoint that is not there.
+    """
+    batches = experiment.data.split(split)
+    restored = restore(experiment, workdir, checkpoint)
+    evaluator = Evaluator(experiment.task, restored.devices, split, lambda: batches)
+    evaluation = evaluator.run(restored.state)
+    with writable(workdir):
+        write_lines(
+            workdir / "predictions" / f"{split}.jsonl",
+            experiment.task.describe(split, evaluation.outputs),
+        )
+        pictures = experiment.task.pictures(split, evaluation.outputs)
+        save_figures(pictures, workdir / "pictures", split)
+    return evaluation
+
+
+def predict(
+    experiment: Experiment, workdir: Path, lines: Sequence[str], pictures: Path | None = None
+) -> list[dict[str, Any]]:
+    """A record of each input line's prediction, in their order; pictures where a folder is given."""
+    task = experiment.task
+    batches = experiment.data.inputs(lines)
+    restored = restore(experiment, workdir)
+    outputs = Predictor(task, restored.devices)(restored.state, batches)
+    if pictures is not None:
+        with writable(pictures):
+            save_figures(task.pictures("input", outputs), pictures, "input")
+    return task.describe("input", outputs)
+
+
+def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """JSON lines, in place at once: a kill leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".tmp")
+    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)
+
+
+def summary_line(metrics: dict[str, float]) -> str:
+    """The metrics of a whole split in one line; slices ("bleu/length_0_10") are left to the files."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items() if "/" not in name)

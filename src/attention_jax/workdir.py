@@ -1,0 +1,173 @@
+"""A run's folder: all that a later command needs, and nothing that it would have to execute.
+
+    config.json        the experiment's name, arg, overrides, resolved config, version, code hash
+    checkpoints/       the newest and the best
+    metrics.jsonl      one row a report; events/ holds the same for TensorBoard
+    pictures/, predictions/, tokenizers/, report.html
+"""
+
+import contextlib
+import dataclasses
+import importlib.metadata
+import json
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import ml_collections
+
+from attention_jax import experiment
+from attention_jax.errors import UserError
+
+_log = logging.getLogger(__name__)
+
+# What may differ when the same run goes on: how long, how often, where; never what it computes.
+_MAY_CHANGE = (
+    *("steps", "log_every", "evaluate_every", "checkpoint_every", "keep", "patience"),
+    *("parallel", "devices"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Workdir:
+    """A workdir that has an experiment in it."""
+
+    path: Path
+    source: experiment.Source
+    config: ml_collections.ConfigDict
+
+    def build(self, data_dir: Path | None, manual_dir: Path | None) -> experiment.Experiment:
+        """The experiment, with this workdir's tokenisers."""
+        folders = experiment.Folders(
+            workdir=self.path,
+            data_dir=data_dir or experiment.default_data_dir(),
+            manual_dir=manual_dir,
+        )
+        return self.source.module.build(self.config, folders)
+
+
+def start(path: Path, spec: str, overrides: Sequence[str], write: bool = True) -> Workdir:
+    """The workdir of a run that begins, or that goes on where it stopped.
+
+    Args:
+      path: made where it does not exist.
+      spec: the experiment, "NAME[:arg]" or "PATH.py[:arg]".
+      overrides: "--config.NAME=VALUE" arguments.
+      write: False for processes other than the first.
+
+    Raises:
+      UserError: when the folder cannot be written, holds another experiment, or has run with another
+        config (more steps, other intervals or devices are no other config).
+    """
+    source = experiment.find(spec)
+    config = source.config()
+    experiment.parse_flags(config, overrides)
+    stored = _read(path) if (path / "config.json").exists() else None
+    if stored is not None:
+        _refuse_another(path, stored, source, config)
+    record = {
+        "experiment": source.name,
+        "arg": source.arg,
+        "overrides": list(overrides),
+        "config": config.to_dict(),
+        "version": importlib.metadata.version("attention-jax"),
+        "code": source.hash(),
+    }
+    if write:
+        _write(path, record)
+    return Workdir(path, source, config)
+
+
+def reopen(path: Path, overrides: Sequence[str] = (), spec: str | None = None) -> Workdir:
+    """The workdir of a finished or interrupted run, for commands that use it.
+
+    Args:
+      path: as given to `train`.
+      overrides: "--config.decode.NAME=VALUE" arguments; nothing else may change.
+      spec: where the experiment's file is now, when it moved.
+
+    Raises:
+      UserError: when there is no run, its experiment is gone, or its config no longer fits.
+    """
+    if not (path / "config.json").exists():
+        raise UserError(f"{path} holds no run (no config.json in it): train with --workdir={path}")
+    stored = _read(path)
+    source = experiment.find(spec or _spec(stored))
+    if source.hash() != stored["code"]:
+        _log.warning("%s has changed since %s was trained", source.path, path)
+    config = source.config()
+    values = experiment.flatten(stored["config"])
+    gone = [name for name in values if name not in experiment.flatten(config)]
+    if gone:
+        raise UserError(
+            f"{source.name} no longer has the config keys {', '.join(sorted(gone))} that {path} was "
+            f"trained with: use the version it was trained with ({stored['version']})"
+        )
+    experiment.override(config, values)
+    for argument in overrides:
+        if not argument.startswith("--config.decode."):
+            raise UserError(
+                f"{argument.partition('=')[0]} cannot change in a finished run: only "
+                "--config.decode.* can"
+            )
+    experiment.parse_flags(config, overrides)
+    return Workdir(path, source, config)
+
+
+def _spec(stored: dict[str, Any]) -> str:
+    return f"{stored['experiment']}:{stored['arg']}" if stored["arg"] else stored["experiment"]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path / 'config.json'} is damaged ({error}): restore or delete it") from error
+
+
+def _write(path: Path, record: dict[str, Any]) -> None:
+    """Replaces config.json in one step, so that a kill leaves the old one or the new one."""
+    with writable(path):
+        path.mkdir(parents=True, exist_ok=True)
+        scratch = path / "config.json.tmp"
+        scratch.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        os.replace(scratch, path / "config.json")
+
+
+@contextlib.contextmanager
+def writable(path: Path):
+    """Turns a refused write into a sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}): choose another --workdir or make room"
+        ) from error
+
+
+def _refuse_another(
+    path: Path,
+    stored: dict[str, Any],
+    source: experiment.Source,
+    config: ml_collections.ConfigDict,
+) -> None:
+    if (stored["experiment"], stored["arg"]) != (source.name, source.arg):
+        raise UserError(
+            f"{path} holds a run of {_spec(stored)}, not of {source.name}"
+            f"{':' + source.arg if source.arg else ''}: choose another --workdir"
+        )
+    before = experiment.flatten(stored["config"])
+    now = experiment.flatten(json.loads(json.dumps(config.to_dict())))
+    changed = [
+        name
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name) and name not in _MAY_CHANGE
+    ]
+    if changed:
+        name = changed[0]
+        raise UserError(
+            f"{path} was trained with config.{name} = {before.get(name)!r}, not {now.get(name)!r}: "
+            "choose another --workdir, or give the old value"
+        )
