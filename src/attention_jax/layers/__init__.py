@@ -1,0 +1,1 @@
+"""Flax Linen modules: the pure functions of `ops`, with parameters."""

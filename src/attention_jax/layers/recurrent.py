@@ -1,0 +1,136 @@
+"""Layers that run a cell over time: one direction, both, several on top of one another.
+
+All take [batch time features] with a mask of real steps. A padded step keeps the carry, so padding
+never changes a result, and a layer that reads backwards starts at each example's own last token.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from attention_jax.layers.cells import Cell
+from attention_jax.typing import Array, Bool, Float
+
+
+def run(
+    cell: Cell,
+    inputs: Float[Array, "batch time in_features"],
+    mask: Bool[Array, "batch time"] | None,
+    carry: Any,
+    reverse: bool,
+) -> tuple[Any, Float[Array, "batch time features"]]:
+    """The carry after the last real step, and the output at every step (zero at padded ones).
+
+    With `reverse` the steps are taken from last to first; outputs stay at their inputs' places.
+    """
+    if mask is None:
+        mask = jnp.ones(inputs.shape[:2], bool)
+    if carry is None:
+        carry = cell.initial(inputs.shape[:1])
+    # Time leads inside: the scan then slices without copies.
+    projected = cell.project(jnp.swapaxes(inputs, 0, 1))
+
+    def body(cell, carry, step):
+        projected, real = step
+        following, output = cell.step(carry, projected)
+        return jax.tree.map(lambda new, old: jnp.where(real, new, old), following, carry), output
+
+    scan = nn.scan(body, variable_broadcast="params", split_rngs={"params": False}, reverse=reverse)
+    carry, outputs = scan(cell, carry, (projected, mask.T[..., None]))
+    return carry, jnp.where(mask[..., None], jnp.swapaxes(outputs, 0, 1), 0)
+
+
+class Recurrent(nn.Module):
+    """One cell over time, in one direction.
+
+    Attributes:
+      cell: one of `layers.cells`.
+      reverse: read from the last real step to the first.
+    """
+
+    cell: Cell
+    reverse: bool = False
+
+    def __call__(
+        self,
+        inputs: Float[Array, "batch time in_features"],
+        mask: Bool[Array, "batch time"] | None = None,
+        carry: Any = None,
+    ) -> tuple[Any, Float[Array, "batch time features"]]:
+        """The last carry and all outputs, starting from `carry` (default: zero)."""
+        return run(self.cell, inputs, mask, carry, self.reverse)
+
+    def step(
+        self, carry: Any, inputs: Float[Array, "batch in_features"]
+    ) -> tuple[Any, Float[Array, "batch features"]]:
+        """One step: the stepping face of the same layer."""
+        return self.cell.step(carry, self.cell.project(inputs))
+
+
+class Bidirectional(nn.Module):
+    """h_i = [forward_i; backward_i]: two cells over one sequence (Schuster 1997).
+
+    Attributes:
+      forward: the cell that reads from first to last.
+      backward: the cell that reads from each example's last real step to the first.
+    """
+
+    forward: Cell
+    backward: Cell
+
+    def __call__(
+        self,
+        inputs: Float[Array, "batch time in_features"],
+        mask: Bool[Array, "batch time"] | None = None,
+        carry: Any = None,
+    ) -> tuple[tuple[Any, Any], Float[Array, "batch time features"]]:
+        """The pair of last carries (forward's at the end, backward's at the start), all outputs."""
+        first, second = (None, None) if carry is None else carry
+        first, ahead = run(self.forward, inputs, mask, first, reverse=False)
+        second, back = run(self.backward, inputs, mask, second, reverse=True)
+        return (first, second), jnp.concatenate([ahead, back], axis=-1)
+
+
+class Stacked(nn.Module):
+    """Each layer reads the outputs of the one below, with dropout between them.
+
+    Attributes:
+      layers: `Recurrent` or `Bidirectional`, lowest first.
+      dropout: rate between layers (not before the first, nor after the last), in training only.
+    """
+
+    layers: Sequence[nn.Module]
+    dropout: float = 0.0
+
+    def setup(self):
+        self.drop = nn.Dropout(self.dropout)
+
+    def __call__(
+        self,
+        inputs: Float[Array, "batch time in_features"],
+        mask: Bool[Array, "batch time"] | None = None,
+        carries: Sequence[Any] | None = None,
+        *,
+        train: bool = False,
+    ) -> tuple[tuple[Any, ...], Float[Array, "batch time features"]]:
+        """Every layer's last carry, and the top layer's outputs."""
+        last, outputs = [], inputs
+        for depth, layer in enumerate(self.layers):
+            if depth:
+                outputs = self.drop(outputs, deterministic=not train)
+            carry, outputs = layer(outputs, mask, carries[depth] if carries else None)
+            last.append(carry)
+        return tuple(last), outputs
+
+    def step(
+        self, carries: Sequence[Any], inputs: Float[Array, "batch in_features"]
+    ) -> tuple[tuple[Any, ...], Float[Array, "batch features"]]:
+        """One step through all layers (each a `Recurrent`), without dropout."""
+        last, outputs = [], inputs
+        for layer, carry in zip(self.layers, carries, strict=True):
+            carry, outputs = layer.step(carry, outputs)
+            last.append(carry)
+        return tuple(last), outputs
