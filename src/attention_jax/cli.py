@@ -103,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     command("list", _list, "the experiments there are, with their numbers")
 
     results = command("results", _results, "render docs/results.md from its records")
-    results.add_argument("--check", action="store_true", help="exit 1 where page and records differ")
+    results.add_argument(
+        "--check", action="store_true", help="exit 1 where page and records differ"
+    )
     results.add_argument("--root", type=Path, default=Path(), help="of the repository")
     return parser
 

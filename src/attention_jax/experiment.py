@@ -12,7 +12,7 @@ import importlib.util
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -80,6 +80,10 @@ class Experiment:
     config: ml_collections.ConfigDict
     task: Task
     data: Data
+    baselines: Mapping[str, Callable[[str], dict[str, float]]] = dataclasses.field(
+        default_factory=dict
+    )
+    """What needs no training: name -> (split -> metrics)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,6 +150,12 @@ def default_config() -> ml_collections.ConfigDict:
             "optimizer": optimizers.default_config(),
         }
     )
+
+
+def shrink(config: ml_collections.ConfigDict, *, steps: int, batch_size: int) -> None:
+    """Makes a `:smoke` of a config: a few steps on one device, everything due on the way."""
+    config.update(steps=steps, batch_size=batch_size, devices=1)
+    config.update(log_every=1, evaluate_every=steps, checkpoint_every=max(steps // 2, 1))
 
 
 def default_data_dir() -> Path:

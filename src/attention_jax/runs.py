@@ -230,3 +230,12 @@ def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
 def summary_line(metrics: dict[str, float]) -> str:
     """The metrics of a whole split in one line; slices ("bleu/length_0_10") are left to the files."""
     return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items() if "/" not in name)
+
+
+def farewell(trained: Trained, workdir: Path) -> str:
+    """What to tell at the end of a run, and what to do next."""
+    done = trained.done
+    best = "" if done.best is None else f"; best {done.best:.4g} at step {done.best_step}"
+    spent = f"{done.step} steps in {trained.seconds:.0f} s, {trained.compilations} compilations"
+    again = "run the same command to go on" if trained.stop is not Stop.NO else "done"
+    return f"{again}: {spent}{best}; everything is in {workdir}"

@@ -1,9 +1,9 @@
 """A run's folder: all that a later command needs, and nothing that it would have to execute.
 
-    config.json        the experiment's name, arg, overrides, resolved config, version, code hash
-    checkpoints/       the newest and the best
-    metrics.jsonl      one row a report; events/ holds the same for TensorBoard
-    pictures/, predictions/, tokenizers/, report.html
+config.json        the experiment's name, arg, overrides, resolved config, version, code hash
+checkpoints/       the newest and the best
+metrics.jsonl      one row a report; events/ holds the same for TensorBoard
+pictures/, predictions/, tokenizers/, report.html
 """
 
 import contextlib
@@ -124,7 +124,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return json.loads((path / "config.json").read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path / 'config.json'} is damaged ({error}): restore or delete it") from error
+        raise UserError(
+            f"{path / 'config.json'} is damaged ({error}): restore or delete it"
+        ) from error
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:

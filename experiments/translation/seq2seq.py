@@ -1,0 +1,86 @@
+"""Translation through one fixed vector, and what it forgets (Sutskever 2014; Bahdanau 2015).
+
+What it shows: the same data, steps and size as `translation/rnnsearch`, but all the decoder ever
+learns of the source is the encoder's last state. Short sentences are fine; long ones are lost.
+That is the claim attention was founded on (Bahdanau 2015, Figure 2).
+
+    attention-jax train --config=translation/seq2seq --workdir=W
+    attention-jax evaluate --workdir=W --split=test
+
+The papers: Sutskever, WMT14 En-Fr, 4 LSTM layers of 1000, source reversed, BLEU 30.59 (forward
+26.17); Bahdanau's RNNencdec, sentences of up to 50 words, BLEU 17.82 (RNNsearch 26.75).
+
+Arguments: `cho` (RNNencdec: the vector at every step), `smoke` (a few steps of a tiny model),
+`source=..`, `target=..` (languages of Babel).
+"""
+
+import ml_collections
+
+from attention_jax import experiment
+from attention_jax.experiment import Experiment, Folders
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+    """The default, or its variants by `arg`."""
+    from attention_jax.tasks import translation
+
+    words, languages = experiment.parse_arg(arg, ["smoke", "cho"], ["source", "target"])
+    config = experiment.default_config()
+    config.update(translation.default_config())
+    config.data.update(languages)
+    config.steps = 2000
+    config.batch_size = 64
+    config.evaluate_every = 500
+    config.model = ml_collections.ConfigDict(
+        {
+            "embedding": 128,
+            # About as many parameters as RNNsearch's 192 with its second encoder and attention.
+            "hidden": 256,
+            "layers": 1,
+            "cell": "gru" if "cho" in words else "lstm",
+            "reset": "after",
+            "reverse_source": "cho" not in words,
+            "context": "every_step" if "cho" in words else "initial",
+            "maxout": 128,
+            "dropout": 0.0,
+            "paper_init": False,
+        }
+    )
+    config.optimizer.learning_rate = 3e-3
+    config.optimizer.schedule.name = "cosine"
+    config.optimizer.schedule.warmup = 100
+    if "smoke" in words:
+        experiment.shrink(config, steps=4, batch_size=8)
+        config.data.update(train_size=200, test_size=16)
+        config.model.update(embedding=8, hidden=8, maxout=8)
+    return config.lock()
+
+
+def build(config: ml_collections.ConfigDict, folders: Folders) -> Experiment:
+    """Source words -> encoder -> its last state -> decoder -> target words."""
+    import jax.numpy as jnp
+
+    from attention_jax.baselines import translation as baselines
+    from attention_jax.data.translation import TranslationData, make_corpus
+    from attention_jax.models.seq2seq import Seq2Seq
+    from attention_jax.tasks.translation import Translation
+    from attention_jax.training.optimizers import make_optimizer
+
+    data = TranslationData(make_corpus(config.data, folders.data_dir), config, folders.workdir)
+    model = Seq2Seq(
+        source_vocab=data.source_tokenizer.size,
+        target_vocab=data.target_tokenizer.size,
+        dtype=jnp.dtype(config.dtype),
+        **config.model,
+    )
+    optimizer = make_optimizer(config.optimizer, config.steps)
+    task = Translation(model, data, config, optimizer)
+    return Experiment(config, task, data, baselines.for_corpus(data))
+
+
+def sweep(trial) -> dict:
+    """Learning rate and the order in which the source is read (Sutskever 2014, §3.3)."""
+    return {
+        "optimizer.learning_rate": trial.suggest_categorical("learning_rate", [1e-3, 3e-3]),
+        "model.reverse_source": trial.suggest_categorical("reverse_source", [True, False]),
+    }

@@ -1,0 +1,261 @@
+"""Sentence pairs of a corpus as planned batches of tokens."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import jax
+import ml_collections
+import numpy as np
+
+from attention_jax.data import parallel, words
+from attention_jax.data.batches import Plan, PlannedBatches, Ragged, lengths_of
+from attention_jax.data.tokenizers import (
+    EOS,
+    CharacterTokenizer,
+    SentencePieceTokenizer,
+    Tokenizer,
+    WordTokenizer,
+)
+from attention_jax.errors import UserError
+from attention_jax.typing import Batch
+
+INPUT = "input"
+"""The split of what a user gives to translate."""
+
+Links = set[tuple[int, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """Sentence pairs of one split.
+
+    Attributes:
+      sources: plain text.
+      targets: their translations; None for what a user gives to translate.
+      links: gold word alignments, (source word, target word) in `words.split`'s terms, or None.
+      report: what was left out on reading, or "".
+    """
+
+    sources: Sequence[str]
+    targets: Sequence[str] | None = None
+    links: Sequence[Links] | None = None
+    report: str = ""
+
+
+class Corpus(Protocol):
+    """Where sentence pairs come from. Evaluation splits besides "train"; the first is looked at
+    during training."""
+
+    splits: tuple[str, ...]
+
+    def examples(self, split: str) -> Examples: ...
+
+    def hash(self) -> str: ...
+
+
+class FileCorpus:
+    """Parallel text by path.
+
+    Args:
+      paths: split -> "pairs.tsv" or "source.txt,target.txt" (gzip too); an empty path is a split
+        that is not there.
+      max_words: longer lines are left out of training, and reported.
+
+    Raises:
+      UserError: without training or validation text.
+    """
+
+    def __init__(self, paths: dict[str, str], max_words: int):
+        for needed in ("train", "validation"):
+            if not paths.get(needed):
+                raise UserError(f"config.data.{needed} is empty: give a .tsv or two files")
+        self._paths = {split: path.split(",") for split, path in paths.items() if path}
+        self._max_words = max_words
+        self.splits = tuple(split for split in self._paths if split != "train")
+
+    def examples(self, split: str) -> Examples:
+        """The pairs of a split. Raises UserError for files that cannot be used."""
+        limit = self._max_words if split == "train" else None
+        text = parallel.read_parallel(*self._paths[split], max_words=limit)
+        return Examples(text.sources, text.targets, report=str(text.report))
+
+    def hash(self) -> str:
+        """Of the files' bytes."""
+        digest = hashlib.sha256()
+        for paths in self._paths.values():
+            for path in paths:
+                digest.update(Path(path).read_bytes())
+        return digest.hexdigest()[:16]
+
+
+def make_corpus(config: ml_collections.ConfigDict, data_dir: Path) -> Corpus:
+    """The corpus that `config.data` names; see `tasks.translation.default_config`.
+
+    Raises:
+      UserError: for a name or languages that are not to be had, or files that cannot be used.
+    """
+    match config.name:
+        case "cldr_phrases":
+            return CldrCorpus(config, data_dir)
+        case "files":
+            paths = {split: config[split] for split in ("train", "validation", "test")}
+            return FileCorpus(paths, config.max_words)
+        case _:
+            raise UserError(f"config.data.name is {config.name!r}: choose cldr_phrases or files")
+
+
+class TranslationData:
+    """A corpus, its two tokenizers and its batches.
+
+    Args:
+      corpus: sentence pairs.
+      config: the experiment's; reads `batch_size`, `seed`, `data.buckets`, `tokenizer` and
+        `decode.max_source`.
+      workdir: keeps the tokenizers, so that nothing but it is needed later; None keeps none.
+    """
+
+    def __init__(
+        self, corpus: Corpus, config: ml_collections.ConfigDict, workdir: Path | None = None
+    ):
+        self._corpus = corpus
+        self._config = config
+        self._folder = None if workdir is None else workdir / "tokenizers"
+        self._examples: dict[str, Examples] = {}
+        self.splits = corpus.splits
+
+    @functools.cached_property
+    def source_tokenizer(self) -> Tokenizer:
+        return self._tokenizer("source")
+
+    @functools.cached_property
+    def target_tokenizer(self) -> Tokenizer:
+        return self._tokenizer("target")
+
+    def examples(self, split: str) -> Examples:
+        """The sentence pairs of a split, read once. Raises UserError for an unknown one."""
+        if split not in self._examples:
+            if split not in ("train", *self.splits):
+                raise UserError(f"there is no split {split!r}: choose {', '.join(self.splits)}")
+            self._examples[split] = self._corpus.examples(split)
+        return self._examples[split]
+
+    @property
+    def longest_trained(self) -> int | None:
+        """Words of the longest source in training; None while training data was not read."""
+        if "train" not in self._examples:
+            return None
+        return max(len(words.split(source)) for source in self._examples["train"].sources)
+
+    def train(self) -> PlannedBatches:
+        """Endless shuffled batches of the training split."""
+        return self._batches(self._training_plan, self._tokens("train"))
+
+    def split(self, name: str) -> PlannedBatches:
+        """One pass over an evaluation split."""
+        streams = self._tokens(name)
+        plan = Plan.evaluation(lengths_of(streams), *self._shape())
+        return self._batches(plan, streams)
+
+    def inputs(self, lines: Sequence[str]) -> PlannedBatches:
+        """Sources given by a user, as the split "input".
+
+        Raises:
+          UserError: for an empty line, or one longer than `config.decode.max_source` tokens.
+        """
+        longest = self._config.decode.max_source
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                raise UserError(f"input {number} is empty: give a sentence to translate")
+            tokens = len(self.source_tokenizer.encode(line))
+            if tokens > longest:
+                raise UserError(
+                    f"input {number} has {tokens} tokens and the limit is {longest}: split it, or "
+                    f"raise --config.decode.max_source"
+                )
+        self._examples[INPUT] = Examples([words.normalise(line) for line in lines])
+        streams = {"source": self._pack(lines, self.source_tokenizer)}
+        plan = Plan.evaluation(lengths_of(streams), self._config.data.buckets, len(lines))
+        return PlannedBatches(plan, streams)
+
+    def report(self) -> str:
+        """Pairs kept and dropped, vocabularies and the buckets' filling."""
+        plan = self._training_plan
+        examples = self.examples("train")
+        lines = [
+            f"  {len(examples.sources):,} training pairs; vocabularies of "
+            f"{self.source_tokenizer.size:,} and {self.target_tokenizer.size:,}"
+        ]
+        if examples.report:
+            lines.append(f"  {examples.report}")
+        if len(plan.over_long):
+            lines.append(f"  {len(plan.over_long):,} left out: longer than the last bucket")
+        for row in plan.histogram():
+            lines.append(
+                f"  up to {row.length:>4} tokens: {row.examples:>8,} pairs, "
+                f"{row.batches:>6,} batches, {row.padding:4.0%} padding"
+            )
+        return "\n".join(lines)
+
+    def hash(self) -> str:
+        return self._corpus.hash()
+
+    @functools.cached_property
+    def _training_plan(self) -> Plan:
+        lengths = lengths_of(self._tokens("train"))
+        return Plan.training(lengths, *self._shape(), self._config.seed)
+
+    def _shape(self) -> tuple[Sequence[int], int]:
+        return self._config.data.buckets, self._config.batch_size
+
+    @functools.cache  # noqa: B019 (one object a run; its tokens live as long)
+    def _tokens(self, split: str) -> dict[str, Ragged]:
+        examples = self.examples(split)
+        assert examples.targets is not None
+        return {
+            "source": self._pack(examples.sources, self.source_tokenizer),
+            "target": self._pack(examples.targets, self.target_tokenizer),
+        }
+
+    @staticmethod
+    def _pack(texts: Iterable[str], tokenizer: Tokenizer) -> Ragged:
+        return Ragged.pack([*tokenizer.encode(text), EOS] for text in texts)
+
+    @staticmethod
+    def _batches(plan: Plan, streams: dict[str, Ragged]) -> PlannedBatches:
+        return PlannedBatches(
+            plan, streams, process_index=jax.process_index(), process_count=jax.process_count()
+        )
+
+    def _tokenizer(self, side: str) -> Tokenizer:
+        config = self._config.tokenizer
+        match config.kind:
+            case "word":
+                kind = WordTokenizer
+            case "character":
+                kind = CharacterTokenizer
+            case "sentencepiece":
+                kind = SentencePieceTokenizer
+            case _:
+                raise UserError(
+                    f"config.tokenizer.kind is {config.kind!r}: choose word, character or "
+                    "sentencepiece"
+                )
+        if self._folder is not None and any(self._folder.glob(f"{side}.*")):
+            return kind.load(self._folder, side)
+        examples = self.examples("train")
+        texts = examples.sources if side == "source" else examples.targets
+        tokenizer = kind.train(texts, config.size or None)
+        if self._folder is not None and jax.process_index() == 0:
+            tokenizer.save(self._folder, side)
+        return tokenizer
+
+
+def example_batch(rows: int = 2, time: int = 4) -> Batch:
+    """A batch of the right kinds of arrays, for shapes."""
+    tokens = np.full((rows, time), EOS, np.int32)
+    index, mask = np.arange(rows, dtype=np.int32), np.ones(rows, bool)
+    return {"source": tokens, "target": tokens, "index": index, "mask": mask}

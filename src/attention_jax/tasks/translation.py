@@ -1,0 +1,316 @@
+"""Translation: cross-entropy over target tokens; BLEU, exact match and alignment error rate."""
+
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import numpy as np
+import optax
+from flax import linen as nn
+from matplotlib.figure import Figure
+
+from attention_jax.data import words
+from attention_jax.data.tokenizers import BOS, EOS, PAD, Tokenizer
+from attention_jax.data.translation import Examples, example_batch
+from attention_jax.decoding import beam_search, greedy
+from attention_jax.tasks import translation_metrics as scores
+from attention_jax.tasks.protocol import (
+    Across,
+    Aux,
+    State,
+    Update,
+    dropout_key,
+    one_optimizer_update,
+)
+from attention_jax.typing import Array, Batch, Metrics, Params, Rng
+from attention_jax.viz.alignment import alignment_map
+from attention_jax.viz.curves import by_length, length_curve
+
+_PICTURED = 4
+
+
+class Sentences(Protocol):
+    """What the task needs of its data: texts, and the way between texts and tokens."""
+
+    @property
+    def source_tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def target_tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def longest_trained(self) -> int | None:
+        """Words of the longest source in training, where training data is at hand."""
+        ...
+
+    def examples(self, split: str) -> Examples: ...
+
+
+def default_config() -> ml_collections.ConfigDict:
+    """What every translation experiment's config adds to the common one.
+
+    data.name: "cldr_phrases" (embedded), or "files" with data.train, data.validation, data.test:
+      each "pairs.tsv" or "source.txt,target.txt", gzip too. data.source, data.target: languages.
+    data.buckets: lengths in tokens to which batches are padded.
+    data.max_words: longer lines of files are left out of training.
+    tokenizer.kind: word, character or sentencepiece; size: entries, 0 keeps all words.
+    loss.label_smoothing: 0 to 1.
+    decode.beams: 1 is greedy. length_penalty: Wu's alpha. n_best: hypotheses given back.
+    decode.max_extra: target tokens allowed beyond the source's. max_source: longest input.
+    """
+    return ml_collections.ConfigDict(
+        {
+            "data": {
+                "name": "cldr_phrases",
+                "source": "en",
+                "target": "fr",
+                "train": "",
+                "validation": "",
+                "test": "",
+                "buckets": (16, 32, 48, 64),
+                "max_words": 100,
+            },
+            "tokenizer": {"kind": "word", "size": 0},
+            "loss": {"label_smoothing": 0.0},
+            "decode": {
+                "beams": 1,
+                "length_penalty": 0.0,
+                "n_best": 1,
+                "max_extra": 50,
+                "max_source": 256,
+            },
+        }
+    )
+
+
+class Translation:
+    """A translation model and how it is trained, decoded and judged.
+
+    Args:
+      model: with the faces `__call__`, `encode`, `start` and `step`.
+      sentences: texts and tokenizers.
+      config: the experiment's; reads `loss` and `decode`, and `optimizer.ema` and `.accumulate`.
+      optimizer: sees mean gradients.
+    """
+
+    main_metric = ("bleu", "max")
+
+    def __init__(
+        self,
+        model: nn.Module,
+        sentences: Sentences,
+        config: ml_collections.ConfigDict,
+        optimizer: optax.GradientTransformation,
+    ):
+        self.model = model
+        self.sentences = sentences
+        self.notes: dict[str, str] = {}
+        """Metric -> how it was computed (sacreBLEU's signature), once `score` has run."""
+        self._smoothing = config.loss.label_smoothing
+        self._decode = config.decode
+        self._optimizer = optimizer
+        self._ema = bool(config.optimizer.ema)
+        self.update: Update = one_optimizer_update(
+            self.loss,
+            optimizer,
+            ema_decay=config.optimizer.ema,
+            accumulate=config.optimizer.accumulate,
+        )
+
+    def example(self) -> Batch:
+        return example_batch()
+
+    def init(self, rng: Rng, batch: Batch) -> State:
+        """Parameters for this model, and the optimiser's state for them."""
+        source, mask, inputs = _inputs(batch)
+        params = self.model.init(rng, source, mask, inputs)["params"]
+        ema = params if self._ema else None
+        return State(jnp.int32(0), params, self._optimizer.init(params), ema=ema)
+
+    def loss(
+        self, params: Params, state: State, batch: Batch, rng: Rng, across: Across
+    ) -> tuple[Array, Aux]:
+        """Cross-entropy summed over real target tokens, smoothed where asked.
+
+        The smoothed target gives 1 - e to the token and e to all tokens alike (Szegedy 2016, §7);
+        the perplexity comes from the unsmoothed sum.
+        """
+        logits, _ = self.model.apply(
+            {"params": params},
+            *_inputs(batch),
+            train=True,
+            rngs={"dropout": dropout_key(rng, batch)},
+        )
+        smoothed, plain, count = _cross_entropy(logits, batch["target"], self._smoothing)
+        return smoothed, Aux(count, {"cross_entropy": (plain, count)})
+
+    def measure(self, state: State, batch: Batch) -> Metrics:
+        """The loss and cross-entropy without dropout."""
+        logits, _ = self.model.apply({"params": state.averaged}, *_inputs(batch))
+        smoothed, plain, count = _cross_entropy(logits, batch["target"], self._smoothing)
+        return {"loss": (smoothed, count), "cross_entropy": (plain, count)}
+
+    def summarize(self, means: dict[str, float]) -> dict[str, float]:
+        """Perplexity in place of cross-entropy, bounded so that an untrained model's is a number."""
+        rest = {name: value for name, value in means.items() if name != "cross_entropy"}
+        return rest | {"perplexity": float(np.exp(min(means["cross_entropy"], 50.0)))}
+
+    def predict(self, state: State, batch: Batch) -> dict[str, Array]:
+        """Hypotheses, best first, with the attention under which each token was chosen.
+
+        Where the batch has references, `forced` holds the attention under which the model reads
+        them: gold alignments belong to the reference, not to what the model would say.
+        """
+        variables = {"params": state.averaged}
+        source = batch["source"]
+        mask = source != PAD
+        memory = self.model.apply(variables, source, mask, method="encode")
+
+        def step(memory, carry, token, time):
+            return self.model.apply(
+                variables, memory, carry, token, time, weights=True, method="step"
+            )
+
+        options = self._decode
+        limits = {"max_length": source.shape[1] + options.max_extra, "bos": BOS, "eos": EOS}
+        carry = self.model.apply(variables, memory, options.beams, method="start")
+        if options.beams == 1:
+            found = greedy(step, memory, carry, **limits)
+        else:
+            found = beam_search(
+                step,
+                memory,
+                carry,
+                beams=options.beams,
+                alpha=options.length_penalty,
+                n_best=options.n_best,
+                **limits,
+            )
+        output = {"tokens": found.tokens, "scores": found.scores, **found.extras}
+        if "target" in batch and found.extras:
+            _, forced = self.model.apply(variables, *_inputs(batch), weights=True)
+            output["forced"] = forced["cross"]
+        return output
+
+    def score(self, split: str, outputs: list[Batch]) -> dict[str, float]:
+        """BLEU, chrF, exact match, BLEU by source length, and AER where alignments are known."""
+        examples = self.sentences.examples(split)
+        assert examples.targets is not None
+        rows = _rows(outputs)
+        hypotheses = [self._text(rows[n]) for n in sorted(rows)]
+        references = [examples.targets[n] for n in sorted(rows)]
+        lengths = [len(words.split(examples.sources[n])) for n in sorted(rows)]
+        corpus = scores.corpus_scores(hypotheses, references)
+        self.notes = corpus.signatures
+        metrics = corpus.metrics | scores.by_source_length(hypotheses, references, lengths)
+        if examples.links is not None and "forced" in outputs[0]:
+            found = [self._links(rows[n], examples, n) for n in sorted(rows)]
+            gold = [examples.links[n] for n in sorted(rows)]
+            metrics["aer"] = scores.alignment_error_rate(found, gold)
+        return metrics
+
+    def describe(self, split: str, outputs: list[Batch]) -> list[dict[str, Any]]:
+        """Source, prediction, its score and alignment; reference and further hypotheses, if any."""
+        examples, rows = self.sentences.examples(split), _rows(outputs)
+        records = []
+        for n in sorted(rows):
+            row, source = rows[n], examples.sources[n]
+            record = {"source": source, "prediction": self._text(row)}
+            if examples.targets is not None:
+                record["reference"] = examples.targets[n]
+            record["score"] = float(row["scores"][0])
+            if "cross" in row:
+                links = self._attended(row["cross"][0], source, row["tokens"][0])
+                record["alignment"] = " ".join(f"{i}-{j}" for i, j in sorted(links))
+            unknown = self.sentences.source_tokenizer.unknown(source)
+            if unknown:
+                record["unknown"] = unknown
+            if len(row["tokens"]) > 1:
+                record["n_best"] = [
+                    [self._text(row, rank), float(row["scores"][rank])]
+                    for rank in range(len(row["tokens"]))
+                ]
+            records.append(record)
+        return records
+
+    def pictures(self, split: str, outputs: list[Batch]) -> dict[str, Figure]:
+        """Attention maps of a few sentences from short to long, and BLEU by source length."""
+        examples, rows = self.sentences.examples(split), _rows(outputs)
+        figures: dict[str, Figure] = {}
+        if "cross" in outputs[0]:
+            for place, n in enumerate(_spread(rows, examples)):
+                figures[f"alignment_{place}"] = self._map(rows[n], examples, n)
+        if examples.targets is not None:
+            buckets = by_length(self.score(split, outputs), "bleu")
+            figures["length"] = length_curve(
+                {split: buckets}, metric="BLEU", longest_trained=self.sentences.longest_trained
+            )
+        return figures
+
+    def _map(self, row: Batch, examples: Examples, n: int) -> Figure:
+        source = self.sentences.source_tokenizer.encode(examples.sources[n])
+        tokenizer, target = self.sentences.target_tokenizer, _spoken(row["tokens"][0])
+        weights = row["cross"][0][: len(target) + 1, : len(source) + 1]
+        return alignment_map(
+            weights,
+            self.sentences.source_tokenizer.tokens([*source, EOS]),
+            tokenizer.tokens([*target, EOS])[: len(weights)],
+        )
+
+    def _text(self, row: Batch, rank: int = 0) -> str:
+        return self.sentences.target_tokenizer.decode(row["tokens"][rank].tolist())
+
+    def _links(self, row: Batch, examples: Examples, n: int) -> set[tuple[int, int]]:
+        assert examples.targets is not None
+        target = self.sentences.target_tokenizer.encode(examples.targets[n])
+        return self._attended(row["forced"], examples.sources[n], target)
+
+    def _attended(self, weights: np.ndarray, source: str, target) -> set[tuple[int, int]]:
+        tokens = self.sentences.source_tokenizer.encode(source)
+        target = _spoken(target)
+        return scores.links_from_weights(
+            weights,
+            self.sentences.source_tokenizer.word_of(tokens),
+            self.sentences.target_tokenizer.word_of(target),
+        )
+
+
+def _inputs(batch: Batch) -> tuple[Array, Array, Array]:
+    """Source, its mask, and the target shifted right behind BOS."""
+    source, target = jnp.asarray(batch["source"]), jnp.asarray(batch["target"])
+    inputs = jnp.concatenate([jnp.full_like(target[:, :1], BOS), target[:, :-1]], axis=1)
+    return source, source != PAD, inputs
+
+
+def _cross_entropy(logits: Array, target: Array, smoothing: float) -> tuple[Array, Array, Array]:
+    """(smoothed sum, plain sum, count) over the real target tokens."""
+    log_probs = jax.nn.log_softmax(logits.astype(jnp.float32))
+    real = target != PAD
+    plain = -jnp.take_along_axis(log_probs, target[..., None], axis=-1)[..., 0]
+    smoothed = (1 - smoothing) * plain - smoothing * log_probs.mean(-1) if smoothing else plain
+    return (smoothed * real).sum(), (plain * real).sum(), real.sum()
+
+
+def _rows(outputs: list[Batch]) -> dict[int, Batch]:
+    """The outputs of single examples by their number in the split."""
+    return {
+        int(n): {name: rows[place] for name, rows in output.items() if name != "index"}
+        for output in outputs
+        for place, n in enumerate(output["index"])
+    }
+
+
+def _spoken(tokens) -> list[int]:
+    """The tokens before the first EOS."""
+    tokens = list(map(int, tokens))
+    return tokens[: tokens.index(EOS)] if EOS in tokens else [t for t in tokens if t != PAD]
+
+
+def _spread(rows: dict[int, Batch], examples: Examples) -> list[int]:
+    """A few examples from the shortest to the longest; all of them when a user gave them."""
+    if examples.targets is None:
+        return sorted(rows)
+    by_length = sorted(rows, key=lambda n: (len(examples.sources[n]), n))
+    places = np.linspace(0, len(by_length) - 1, min(_PICTURED + 2, len(by_length))).round()
+    return [by_length[int(p)] for p in places][1:-1] or by_length
