@@ -97,7 +97,9 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, noise, mask, train):
-        h = BatchNorm(axis_name=self.axis_name)(nn.Dense(8, use_bias=False)(noise), mask, train=train)
+        h = BatchNorm(axis_name=self.axis_name)(
+            nn.Dense(8, use_bias=False)(noise), mask, train=train
+        )
         return nn.Dense(FEATURES)(nn.relu(h))
 
 

@@ -1,0 +1,186 @@
+"""A run that is interrupted, resumed, stopped or poisoned behaves as promised."""
+
+import json
+import os
+import shutil
+import signal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from attention_jax import experiment, runs
+from attention_jax.errors import NonFiniteLossError, UserError
+from attention_jax.training.checkpoints import Checkpoints
+from attention_jax.training.devices import Devices
+from attention_jax.training.interruption import Stop
+from attention_jax.training.writers import read_rows
+from tests.training.toys import TOYS, ToyBatches, ToyData, ToyRollouts
+
+
+def make(task, data=None, **values):
+    config = experiment.default_config()
+    config.update(batch_size=16, devices=1, log_every=1, checkpoint_every=2)
+    config.update(values)
+    return experiment.Experiment(config, task, data or ToyData())
+
+
+def train(task, workdir, **values):
+    workdir.mkdir(exist_ok=True)
+    data = values.pop("data", None)
+    time_limit = values.pop("time_limit", 0)
+    return runs.train(make(task, data, **values), workdir, time_limit=time_limit, verbose=False)
+
+
+def last_state(task, workdir):
+    devices = Devices("jit", 1)
+    checkpoints = Checkpoints(workdir / "checkpoints", read_only=True)
+    like = devices.like(jax.eval_shape(task.init, jax.random.key(0), task.example()))
+    state, _ = checkpoints.restore(like)
+    checkpoints.close()
+    return jax.device_get(state)
+
+
+def losses(workdir):
+    rows = read_rows(workdir / "metrics.jsonl")
+    return [(row["step"], row["split"], row["loss"]) for row in rows]
+
+
+@pytest.mark.parametrize("parallel", ["jit", "pmap"])
+@pytest.mark.parametrize("toy", TOYS)
+def test_a_resumed_run_is_bit_equal_to_one_never_interrupted(toy, parallel, tmp_path):
+    task = TOYS[toy]()
+    options = {"parallel": parallel, "devices": 2}
+    train(task, tmp_path / "whole", steps=7, **options)
+    train(task, tmp_path / "parts", steps=3, **options)
+    train(task, tmp_path / "parts", steps=7, **options)
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        last_state(task, tmp_path / "parts"),
+        last_state(task, tmp_path / "whole"),
+    )
+    # Only the shorter run's last step, evaluated because it was the last, stands out.
+    expected = losses(tmp_path / "whole")
+    assert [row for row in losses(tmp_path / "parts") if row in expected] == expected
+
+
+def test_rows_written_after_the_last_checkpoint_are_taken_back(tmp_path):
+    train(ToyRollouts(), tmp_path, steps=4)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 5, "split": "train", "loss": 0.0}) + "\n")
+        file.write('{"step": 6, "spl')
+    train(ToyRollouts(), tmp_path, steps=6)
+    steps = [step for step, split, _ in losses(tmp_path) if split == "train"]
+    assert steps == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_checkpoint_cut_short_falls_back_to_the_one_before(tmp_path, caplog):
+    train(ToyRollouts(), tmp_path / "whole", steps=6)
+    train(ToyRollouts(), tmp_path / "cut", steps=4)
+    for file in (tmp_path / "cut" / "checkpoints" / "4" / "state").rglob("*"):
+        if file.is_file():
+            file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    train(ToyRollouts(), tmp_path / "cut", steps=6)
+    assert "checkpoint 4" in caplog.text
+    assert losses(tmp_path / "cut")[-1] == losses(tmp_path / "whole")[-1]
+
+
+def test_no_readable_checkpoint_is_a_users_problem_with_a_remedy(tmp_path):
+    train(ToyRollouts(), tmp_path, steps=2)
+    shutil.rmtree(tmp_path / "checkpoints" / "2" / "state")
+    with pytest.raises(UserError, match="delete the folder to start again"):
+        train(ToyRollouts(), tmp_path, steps=4)
+
+
+class Poisoned(ToyData):
+    """Batches that are fine until the fifth."""
+
+    def train(self):
+        class Batches(ToyBatches):
+            def __getitem__(self, position):
+                batch = super().__getitem__(position)
+                if position == 4:
+                    batch["x"] = np.full_like(batch["x"], np.nan)
+                return batch
+
+        return Batches()
+
+
+def test_a_loss_that_is_no_number_halts_and_keeps_the_last_good_checkpoint(tmp_path):
+    with pytest.raises(NonFiniteLossError, match=r"nan at step 5; the checkpoint of step 4"):
+        train(TOYS["reinforce"](), tmp_path, steps=8, data=Poisoned())
+    state = last_state(TOYS["reinforce"](), tmp_path)
+    assert state.step == 4
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
+
+
+class Signalling(ToyData):
+    """Sends this process a signal while its fourth batch is read."""
+
+    def __init__(self, number):
+        super().__init__()
+        self._number = number
+
+    def train(self):
+        number = self._number
+
+        class Batches(ToyBatches):
+            def __getitem__(self, position):
+                if position == 3:
+                    os.kill(os.getpid(), number)
+                return super().__getitem__(position)
+
+        return Batches()
+
+
+@pytest.mark.parametrize(
+    ("number", "stop"), [(signal.SIGTERM, Stop.TERMINATED), (signal.SIGINT, Stop.INTERRUPTED)]
+)
+def test_a_signal_saves_and_stops(number, stop, tmp_path):
+    trained = train(ToyRollouts(), tmp_path, steps=10_000, data=Signalling(number))
+    assert trained.stop is stop
+    assert trained.done.step < 10_000
+    assert last_state(ToyRollouts(), tmp_path).step == trained.done.step
+
+
+def test_the_time_limit_saves_and_stops(tmp_path):
+    trained = train(ToyRollouts(), tmp_path, steps=10_000, time_limit=0.01)
+    assert trained.stop is Stop.TIME_LIMIT
+    assert last_state(ToyRollouts(), tmp_path).step == trained.done.step < 10_000
+
+
+def test_patience_ends_a_run_that_no_longer_improves(tmp_path):
+    class Unchanging(ToyRollouts):
+        def norm(self, state):
+            return jnp.float32(1)
+
+    trained = train(Unchanging(), tmp_path, steps=50, evaluate_every=2, patience=3)
+    assert trained.stop is Stop.NO
+    assert (trained.done.step, trained.done.best_step) == (8, 2)
+
+
+def test_the_best_checkpoint_outlives_newer_ones(tmp_path):
+    class FirstIsBest(ToyRollouts):
+        def norm(self, state):
+            return jnp.float32(state.step)
+
+    train(FirstIsBest(), tmp_path, steps=10, evaluate_every=2, checkpoint_every=2)
+    kept = Checkpoints(tmp_path / "checkpoints", read_only=True)
+    assert kept.steps == [2, 8, 10]
+    restored = runs.restore(make(FirstIsBest()), tmp_path, "best")
+    assert restored.step == 2
+    assert runs.restore(make(FirstIsBest()), tmp_path, "last").step == 10
+    assert runs.restore(make(FirstIsBest()), tmp_path, "8").step == 8
+    with pytest.raises(UserError, match="lacks a checkpoint of step 4"):
+        runs.restore(make(FirstIsBest()), tmp_path, "4")
+
+
+def test_another_seed_does_not_go_on_with_a_run(tmp_path):
+    train(ToyRollouts(), tmp_path, steps=2)
+    with pytest.raises(UserError, match="another config.seed"):
+        train(ToyRollouts(), tmp_path, steps=4, seed=1)
+
+
+def test_a_run_compiles_once(tmp_path):
+    assert train(ToyRollouts(), tmp_path, steps=5).compilations == 1
