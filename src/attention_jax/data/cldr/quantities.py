@@ -1,0 +1,320 @@
+"""Clauses that say how much: units, durations, prices, per cents, large numbers."""
+
+import datetime
+import functools
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from babel import Locale
+from babel.dates import format_timedelta
+from babel.numbers import (
+    format_compact_decimal,
+    format_currency,
+    format_decimal,
+    format_percent,
+)
+from babel.units import format_compound_unit, format_unit
+
+from attention_jax.data.cldr.draw import Clause, Dice
+from attention_jax.data.cldr.inventories import (
+    CURRENCIES,
+    DURATIONS,
+    MEASURES,
+    RATES,
+    SYMBOLS,
+    UNITS,
+)
+from attention_jax.data.cldr.languages import Number, Pair, blank, both, plural
+from attention_jax.data.cldr.lists import list_form
+from attention_jax.data.cldr.numbers import ROUND, digits, keys
+from attention_jax.data.cldr.pieces import Form, Piece, UnfitPatternError, form
+from attention_jax.data.words import split
+
+Draw = Callable[[Dice], Clause]
+Say = Callable[[Locale, Number], str]
+
+_CENTS = "#,##0.00"
+
+
+def draw_number(dice: Dice) -> Number:
+    """A small number most times, one with a decimal or a large round one at others.
+
+    One comes often: many languages have a form of the word just for it.
+    """
+    kind = dice.below(10)
+    if kind == 0:
+        return 1
+    if kind < 5:
+        return dice.between(1, 99)
+    if kind < 8:
+        return Decimal(10 * dice.below(100) + dice.between(1, 9)) / 10
+    return dice.pick(ROUND)
+
+
+class Counted:
+    """Something counted, in both languages: the form depends on each language's plural."""
+
+    def __init__(self, pair: Pair, say: Say, pattern: str | None = None, heads: Say | None = None):
+        """Takes `say`'s word for it.
+
+        Args:
+          pair: the languages.
+          say: the text for a number ("3 hours", "in 3 hours").
+          pattern: how the number is written, as in `digits`.
+          heads: as `say`, of the thing alone ("3 hours"): tells "hours" from the words around it.
+        """
+        self.pair, self.say, self.pattern, self.heads = pair, say, pattern, heads
+        self._forms: dict[tuple[str, str], Form] = {}
+        self.piece(2)
+
+    def piece(self, value: Number) -> Piece:
+        """The piece for a number.
+
+        Raises:
+          UnfitPatternError: a language does not write this number of it with digits.
+        """
+        categories = plural(self.pair.source, value), plural(self.pair.target, value)
+        if categories not in self._forms:
+            self._forms[categories] = self._form(value)
+        return self._forms[categories].fill((digits(self.pair, value, self.pattern),))
+
+    def _form(self, value: Number) -> Form:
+        def pattern(say: Say) -> tuple[str, str]:
+            return both(
+                self.pair,
+                lambda locale: blank(
+                    say(locale, value), format_decimal(value, self.pattern, locale=locale)
+                ),
+            )
+
+        source, target = pattern(self.say)
+        if self.heads is None:
+            return form(source, target, digits=[0])
+        head, translation = pattern(self.heads)
+        heads = _alike(head, source), _alike(translation, target)
+        return form(source, target, digits=[0], heads=heads)
+
+
+def _alike(heads: str, text: str) -> list[str]:
+    """The words of a pattern that are heads, in whatever case: "Tagen" of "{0} Tage"."""
+    starts = {word[:3] for word in split(heads) if word.isalpha()}
+    return [word for word in split(text) if word[:3] in starts]
+
+
+@functools.cache
+def unit(pair: Pair, code: str) -> Counted:
+    """A unit of measurement: "3.5 kilometers"."""
+    return Counted(pair, lambda locale, value: format_unit(value, code, locale=locale))
+
+
+def fitting(
+    pair: Pair, counted: Callable[[Pair, str], Counted], codes: Sequence[str]
+) -> list[Counted]:
+    """What can be counted in both languages, and is not said alike in the source only."""
+    kept: dict[tuple[str, ...], Counted] = {}
+    for code in codes:
+        try:
+            thing = counted(pair, code)
+            kept.setdefault(thing.piece(2).source, thing)
+        except UnfitPatternError:
+            continue
+    if not kept:
+        raise UnfitPatternError(f"nothing of {codes} fits {pair}")
+    return list(kept.values())
+
+
+def quantities(pair: Pair) -> Draw:
+    """Like "3.5 kilometers"."""
+    units = fitting(pair, unit, UNITS)
+
+    def draw(dice: Dice) -> Clause:
+        return _count(dice.pick(units), draw_number(dice))
+
+    return draw
+
+
+def _count(counted: Counted, value: Number) -> Clause:
+    return Clause(counted.piece(value), keys(digits(counted.pair, value, counted.pattern), value))
+
+
+def rates(pair: Pair) -> Draw:
+    """Like "7 liters per hour"."""
+
+    def rate(pair: Pair, codes: str) -> Counted:
+        numerator, denominator = codes.split()
+
+        def say(locale: Locale, value: Number) -> str:
+            text = format_compound_unit(
+                value, numerator, denominator_unit=denominator, locale=locale
+            )
+            if text is None:
+                raise UnfitPatternError(f"no {codes} in {locale}")
+            return text
+
+        return Counted(pair, say)
+
+    codes = [f"{top} {bottom}" for tops, bottoms in RATES for top in tops for bottom in bottoms]
+    all_rates = fitting(pair, rate, codes)
+
+    def draw(dice: Dice) -> Clause:
+        return _count(dice.pick(all_rates), draw_number(dice))
+
+    return draw
+
+
+def durations(direction: int) -> Callable[[Pair], Draw]:
+    """Like "3 hours", "in 3 hours" (direction 1), "3 hours ago" (direction -1)."""
+
+    def make(pair: Pair) -> Draw:
+        def counted(pair: Pair, code: str) -> Counted:
+            def say(locale: Locale, value: Number, direction: int = direction) -> str:
+                span = datetime.timedelta(
+                    seconds=int(value) * DURATIONS[code][1] * (direction or 1)
+                )
+                return format_timedelta(
+                    span, code, threshold=1, add_direction=bool(direction), locale=locale
+                )
+
+            heads = functools.partial(say, direction=0) if direction else None
+            return Counted(pair, say, heads=heads)
+
+        codes = list(DURATIONS)
+        spans = [(counted(pair, code), DURATIONS[code][0]) for code in codes]
+
+        def draw(dice: Dice) -> Clause:
+            span, highest = dice.pick(spans)
+            return _count(span, dice.between(1, highest))
+
+        return draw
+
+    return make
+
+
+def measures(pair: Pair) -> Draw:
+    """Like "5 feet, 11 inches"."""
+    together = list_form(pair, "unit", 2)
+    kinds = [
+        (unit(pair, larger), most, unit(pair, smaller), more)
+        for larger, most, smaller, more in MEASURES
+    ]
+
+    def draw(dice: Dice) -> Clause:
+        larger, most, smaller, more = dice.pick(kinds)
+        parts = larger.piece(dice.between(1, most)), smaller.piece(dice.between(1, more))
+        return Clause(together.fill(parts))
+
+    return draw
+
+
+def prices(pair: Pair) -> Draw:
+    """Like "12.50 US dollars"."""
+
+    def money(pair: Pair, code: str) -> Counted:
+        return Counted(
+            pair,
+            lambda locale, value: format_currency(
+                value, code, locale=locale, format_type="name", currency_digits=False
+            ),
+        )
+
+    def change(pair: Pair, code: str) -> Counted:
+        return Counted(
+            pair,
+            lambda locale, value: format_currency(value, code, locale=locale, format_type="name"),
+            _CENTS,
+        )
+
+    whole, exact = fitting(pair, money, CURRENCIES), fitting(pair, change, CURRENCIES)
+
+    def draw(dice: Dice) -> Clause:
+        if dice.chance(0.5):
+            return _count(
+                dice.pick(whole), dice.pick(ROUND) if dice.chance(0.2) else dice.between(1, 99)
+            )
+        return _count(dice.pick(exact), _draw_cents(dice))
+
+    return draw
+
+
+def _draw_cents(dice: Dice) -> Decimal:
+    return Decimal(100 * dice.below(100) + dice.below(100)) / 100
+
+
+def signed_prices(pair: Pair) -> Draw:
+    """Like "$12.50"."""
+
+    def money(pair: Pair, code: str) -> Counted:
+        return Counted(
+            pair, lambda locale, value: format_currency(value, code, locale=locale), _CENTS
+        )
+
+    currencies = fitting(pair, money, SYMBOLS)
+
+    def draw(dice: Dice) -> Clause:
+        return _count(dice.pick(currencies), _draw_cents(dice))
+
+    return draw
+
+
+def per_cents(pair: Pair) -> Draw:
+    """Like "25%", "12.5%"."""
+    counted = Counted(
+        pair,
+        lambda locale, value: format_percent(
+            Decimal(value) / 100, locale=locale, decimal_quantization=False
+        ),
+    )
+
+    def draw(dice: Dice) -> Clause:
+        if dice.chance(0.5):
+            return _count(counted, dice.between(0, 100))
+        return _count(counted, Decimal(10 * dice.below(100) + dice.between(1, 9)) / 10)
+
+    return draw
+
+
+def per_cents_in_words(pair: Pair) -> Draw:
+    """Like "25 percent"."""
+    counted = unit(pair, "concentr-percent")
+
+    def draw(dice: Dice) -> Clause:
+        return _count(counted, draw_number(dice))
+
+    return draw
+
+
+def large_numbers(pair: Pair) -> Draw:
+    """Like "3.5 million"."""
+
+    def compact(power: int) -> Counted:
+        return Counted(
+            pair,
+            lambda locale, value: format_compact_decimal(
+                value * 10**power, format_type="long", locale=locale, fraction_digits=1
+            ),
+        )
+
+    powers = [compact(power) for power in (3, 6, 9)]
+
+    def draw(dice: Dice) -> Clause:
+        value: Number = dice.between(1, 99)
+        if dice.chance(0.5):
+            value = Decimal(10 * dice.below(100) + dice.between(1, 9)) / 10
+        return _count(dice.pick(powers), max(value, 1))
+
+    return draw
+
+
+RECIPES = [
+    ("quantity", 4.0, quantities),
+    ("rate", 1.0, rates),
+    ("duration", 1.0, durations(0)),
+    ("future", 1.0, durations(1)),
+    ("past", 1.0, durations(-1)),
+    ("measure", 1.0, measures),
+    ("price", 2.0, prices),
+    ("price_sign", 1.0, signed_prices),
+    ("percent", 1.0, per_cents),
+    ("percent_in_words", 0.5, per_cents_in_words),
+    ("large_number", 1.0, large_numbers),
+]
