@@ -1,0 +1,37 @@
+"""Results nobody types by hand: records of what was measured, the bars they are held to, the pages.
+
+    docs/results/NAME.json       a record: one measurement, written by the command that made it
+    docs/results/expected.toml   sections of rows: what is claimed, its bar, the published number
+    docs/results.md, README.md   rendered from both
+
+A row's `value` names metrics of records as `record:metric` and may compute with them:
+`rnnsearch:bleu`, `rnnsearch:bleu - lookup:bleu`, `max(a:bleu/length_0_10, a:bleu/length_10_20)`.
+"""
+
+from attention_jax.results.expected import Row, Section, evaluate, read_expected
+from attention_jax.results.pages import check, render, render_pages, render_table
+from attention_jax.results.records import (
+    Metric,
+    Record,
+    describe_hardware,
+    describe_versions,
+    read_records,
+    write_record,
+)
+
+__all__ = [
+    "Metric",
+    "Record",
+    "Row",
+    "Section",
+    "check",
+    "describe_hardware",
+    "describe_versions",
+    "evaluate",
+    "read_expected",
+    "read_records",
+    "render",
+    "render_pages",
+    "render_table",
+    "write_record",
+]

@@ -1,0 +1,166 @@
+"""What is expected of the records: the rows of the results page, their bars, published numbers."""
+
+import ast
+import dataclasses
+import operator
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from attention_jax.errors import UserError
+from attention_jax.results.records import FOLDER, Metric, Record, mean
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One claim."""
+
+    what: str
+    value: str
+    bar: str = ""
+    """">= 95" or "<= 0.2"; none: the number is only shown."""
+    status: str = ""
+    """Of the bar: "reached", "missed" (with the reason) or "waiting" (for what)."""
+    reason: str = ""
+    published: str = ""
+    source: str = ""
+    unit: str = ""
+    readme: bool = False
+    """Whether it stands in the README's table too."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A table of the results page."""
+
+    title: str
+    rows: list[Row]
+    text: str = ""
+    """Markdown before the table: a picture, a word on what is compared."""
+
+
+def read_expected(root: Path) -> list[Section]:
+    """The sections of docs/results/expected.toml.
+
+    Raises:
+      UserError: it is missing, is no TOML, or has a key or a status that does not exist.
+    """
+    path = root / FOLDER / "expected.toml"
+    try:
+        with path.open("rb") as file:
+            sections = tomllib.load(file).get("section", [])
+        expected = [_section(**section) for section in sections]
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: give --root=REPOSITORY") from None
+    except (tomllib.TOMLDecodeError, TypeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from None
+    for row in (row for section in expected for row in section.rows):
+        _validate(row)
+    return expected
+
+
+def _section(title: str, row: Sequence[dict[str, Any]] = (), text: str = "") -> Section:
+    return Section(title, [Row(**entries) for entries in row], text)
+
+
+def _validate(row: Row) -> None:
+    if row.bar:
+        holds(row.bar, 0.0)
+    allowed = ("reached", "missed", "waiting") if row.bar else ("", "waiting")
+    if row.status not in allowed:
+        raise UserError(
+            f"{row.what!r} in expected.toml has the status {row.status!r}: give one of {allowed}"
+        )
+    if row.status in ("missed", "waiting") and not row.reason:
+        raise UserError(f"{row.what!r} in expected.toml is {row.status} without a reason: give one")
+    if not names_in(row.value):
+        raise UserError(f"{row.what!r} in expected.toml names no record:metric in its value")
+
+
+class MissingError(Exception):
+    """A value names a record or a metric that does not exist."""
+
+
+_OPERATORS: dict[type, Callable[..., float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.USub: operator.neg,
+}
+_FUNCTIONS: dict[str, Callable[..., float]] = {"max": max, "min": min, "abs": abs}
+_REFERENCE = re.compile(r"([A-Za-z_]\w*):([A-Za-z_][\w/]*)")
+
+
+def evaluate(value: str, records: Mapping[str, Record]) -> float:
+    """The number that a row's `value` stands for; means where there are intervals.
+
+    Raises:
+      MissingError: a record or a metric does not exist.
+      UserError: it is not arithmetic (+ - * / max min abs) on numbers and `record:metric`.
+    """
+    numbers: dict[str, float] = {}
+
+    def place(match: re.Match) -> str:
+        name = f"_{len(numbers)}"
+        numbers[name] = mean(_look_up(match[1], match[2], records))
+        return name
+
+    def compute(node: ast.AST) -> float:
+        match node:
+            case ast.Expression(body):
+                return compute(body)
+            case ast.Constant(float() | int() as number):
+                return number
+            case ast.Name(name) if name in numbers:
+                return numbers[name]
+            case ast.BinOp(left, op, right) if type(op) in _OPERATORS:
+                return _OPERATORS[type(op)](compute(left), compute(right))
+            case ast.UnaryOp(op, operand) if type(op) in _OPERATORS:
+                return _OPERATORS[type(op)](compute(operand))
+            case ast.Call(ast.Name(name), [_, *_] as args, []) if name in _FUNCTIONS:
+                return _FUNCTIONS[name](*map(compute, args))
+        raise SyntaxError
+
+    try:
+        # Over several lines it would not be one expression.
+        return compute(ast.parse(_REFERENCE.sub(place, " ".join(value.split())), mode="eval"))
+    except (SyntaxError, TypeError, ZeroDivisionError):
+        raise UserError(
+            f"{value!r} in expected.toml cannot be computed: write record:metric, numbers, "
+            "+ - * / and max, min, abs"
+        ) from None
+
+
+def _look_up(record: str, metric: str, records: Mapping[str, Record]) -> Metric:
+    if record not in records:
+        raise MissingError(f"there is no record {record}")
+    if metric not in records[record].metrics:
+        raise MissingError(f"the record {record} has no metric {metric}")
+    return records[record].metrics[metric]
+
+
+def names_in(value: str) -> list[tuple[str, str]]:
+    """The (record, metric) pairs that a row's `value` names."""
+    return _REFERENCE.findall(value)
+
+
+def single_metric(value: str, records: Mapping[str, Record]) -> Metric | None:
+    """The metric, with its interval, where a row's `value` is one and nothing else."""
+    match = _REFERENCE.fullmatch(value.strip())
+    return _look_up(match[1], match[2], records) if match else None
+
+
+def holds(bar: str, number: float) -> bool:
+    """Whether the number reaches the bar.
+
+    Raises:
+      UserError: the bar is not ">= NUMBER" or "<= NUMBER".
+    """
+    match = re.fullmatch(r"([<>]=) *(-?\d+(?:\.\d+)?(?:e-?\d+)?)", bar)
+    if match is None:
+        raise UserError(f"the bar {bar!r} in expected.toml is neither '>= NUMBER' nor '<= NUMBER'")
+    limit = float(match[2])
+    return number >= limit if match[1] == ">=" else number <= limit

@@ -1,0 +1,181 @@
+"""The pages: docs/results.md and the README's table, rendered and checked."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from attention_jax.errors import UserError
+from attention_jax.results.expected import (
+    MissingError,
+    Row,
+    Section,
+    evaluate,
+    holds,
+    names_in,
+    read_expected,
+    single_metric,
+)
+from attention_jax.results.records import Metric, Record, read_records
+
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+"""Where the README's table stands."""
+
+_PAGE = Path("docs", "results.md")
+_HEAD = """# Results
+
+Rendered by `attention-jax results` from the records in `docs/results/` and the bars in
+`docs/results/expected.toml`; do not edit. How each number was measured stands below the tables.
+"""
+
+
+def render(records: Mapping[str, Record], expected: Sequence[Section]) -> str:
+    """The results page: a table a section, then how each record was made."""
+    parts = [_HEAD]
+    for section in expected:
+        parts.append(f"## {section.title}\n")
+        if section.text:
+            parts.append(section.text.strip() + "\n")
+        cells = [(*_cells(row, records), _sources(row, records)) for row in section.rows]
+        parts.append(_table(("what", "ours", "bar", "published", "records"), cells))
+    if records:
+        parts.append("## How each number was measured\n")
+        parts += [_measured(record) for _, record in sorted(records.items())]
+    return "\n".join(parts)
+
+
+def render_table(records: Mapping[str, Record], expected: Sequence[Section]) -> str:
+    """The README's table: the rows marked `readme`."""
+    rows = [row for section in expected for row in section.rows if row.readme]
+    cells = [_cells(row, records) for row in rows]
+    return _table(("what", "ours", "bar", "published"), cells)
+
+
+def render_pages(root: Path) -> None:
+    """Writes docs/results.md and the table between the README's marks.
+
+    Raises:
+      UserError: the README lacks the marks, or a record or expected.toml cannot be read.
+    """
+    for path, text in _pages(root).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def check(root: Path) -> list[str]:
+    """What is not as it should be, a sentence each: nothing when the pages tell the truth.
+
+    A page that differs from its records, a bar missed and not declared (or declared and not
+    missed), a number without its record, a record that no row mentions.
+
+    Raises:
+      UserError: the README lacks the marks, or a record or expected.toml cannot be read.
+    """
+    records, expected = read_records(root), read_expected(root)
+    rows = [row for section in expected for row in section.rows]
+    problems = [problem for row in rows for problem in _problems(row, records)]
+    mentioned = {record for row in rows for record, _ in names_in(row.value)}
+    problems += [
+        f"docs/results/{name}.json is mentioned by no row of expected.toml"
+        for name in records
+        if name not in mentioned
+    ]
+    for path, text in _pages(root).items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            name = path.relative_to(root)
+            problems.append(f"{name} differs from the records: run `attention-jax results`")
+    return problems
+
+
+def _problems(row: Row, records: Mapping[str, Record]) -> Iterator[str]:
+    """Where a row's status and its record disagree."""
+    try:
+        number = evaluate(row.value, records)
+    except MissingError as error:
+        if row.status != "waiting":
+            yield f"{row.what}: {error}"
+        return
+    if row.status == "waiting":
+        yield f"{row.what}: waiting, but its record is there: say whether the bar is reached"
+    elif row.bar and holds(row.bar, number) != (row.status == "reached"):
+        what = "reached" if holds(row.bar, number) else "missed"
+        yield f"{row.what}: {number:.6g} against {row.bar} is {what}, declared {row.status!r}"
+
+
+def _pages(root: Path) -> dict[Path, str]:
+    records, expected = read_records(root), read_expected(root)
+    readme = root / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.exists() else ""
+    table = f"{BEGIN}\n{render_table(records, expected)}{END}"
+    pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.DOTALL)
+    text, found = pattern.subn(lambda _: table, text)
+    if found != 1:
+        raise UserError(f"{readme} needs the marks {BEGIN} and {END} once: they hold the table")
+    return {root / _PAGE: render(records, expected), readme: text}
+
+
+def _cells(row: Row, records: Mapping[str, Record]) -> tuple[str, ...]:
+    return _plain(row.what), _number(row, records), _bar(row), _published(row)
+
+
+def _number(row: Row, records: Mapping[str, Record]) -> str:
+    try:
+        number = evaluate(row.value, records)
+    except MissingError:
+        return "–"
+    metric = single_metric(row.value, records)
+    shown = _format(number if metric is None else metric)
+    return _plain(f"{shown} {row.unit}".strip())
+
+
+def _format(metric: Metric) -> str:
+    """Four significant digits at most, and the interval where there is one."""
+    if isinstance(metric, dict):
+        return f"{metric['mean']:.4g} ({metric['low']:.4g} to {metric['high']:.4g})"
+    return f"{metric:.4g}"
+
+
+def _bar(row: Row) -> str:
+    """The bar and how it stands: "≥ 95, reached"."""
+    bar = row.bar.replace(">=", "≥").replace("<=", "≤")
+    state = f"{row.status} ({row.reason})" if row.reason else row.status
+    return _plain(", ".join(part for part in (bar, state) if part) or "–")
+
+
+def _published(row: Row) -> str:
+    source = f" ({row.source})" if row.source else ""
+    return _plain(row.published + source) or "–"
+
+
+def _sources(row: Row, records: Mapping[str, Record]) -> str:
+    """The row's records, as links to where they stand further down the page."""
+    names = dict.fromkeys(record for record, _ in names_in(row.value))
+    return ", ".join(f"[{name}](#{name})" if name in records else name for name in names)
+
+
+def _measured(record: Record) -> str:
+    """A record in words; every metric of it, so that none is left out for being unkind."""
+    versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
+    data = ", ".join(f"{name} `{digest}`" for name, digest in record.data.items())
+    facts = {
+        "metrics": ", ".join(f"{k} {_format(v)}" for k, v in record.metrics.items()),
+        "seeds": ", ".join(map(str, record.seeds)),
+        "data": data,
+        "config": f"`{record.config_hash}`" if record.config_hash else "",
+        "wall time": f"{record.seconds:.4g} s",
+        "hardware": record.hardware,
+        "versions": versions,
+        "commit": f"{record.commit}, {record.date}",
+        "notes": record.notes,
+    }
+    lines = [f"- {name}: {text}" for name, text in facts.items() if text]
+    return "\n".join([f"### {record.name}\n", f"```\n{record.command}\n```\n", *lines]) + "\n"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _plain(text: str) -> str:
+    """Text that cannot break out of its cell."""
+    return " ".join(text.split()).replace("|", "\\|")
