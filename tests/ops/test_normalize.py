@@ -1,0 +1,113 @@
+"""The masked softmax, at its ordinary and at its worst."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attention_jax.ops.normalize import masked_softmax
+
+BATCH, QUERIES, KEYS = 2, 3, 5
+softmax = jax.jit(masked_softmax)
+
+
+def loop(scores, mask):
+    weights = np.zeros_like(scores)
+    for row in np.ndindex(*scores.shape[:-1]):
+        allowed = [k for k in range(scores.shape[-1]) if mask[(*row, k)]]
+        powers = [np.exp(scores[(*row, k)]) for k in allowed]
+        for k, power in zip(allowed, powers, strict=True):
+            weights[(*row, k)] = power / sum(powers)
+    return weights
+
+
+def case(seed, scale=1.0):
+    rng = np.random.default_rng(seed)
+    scores = scale * rng.normal(size=(BATCH, QUERIES, KEYS)).astype(np.float32)
+    return scores, rng.random(scores.shape) < 0.6
+
+
+@given(st.integers(0, 2**16))
+def test_weights_are_never_other_than_the_loop(seed):
+    scores, mask = case(seed)
+    weights = softmax(scores, mask)
+    np.testing.assert_allclose(weights, loop(scores, mask), atol=1e-6)
+
+
+@given(st.integers(0, 2**16), st.sampled_from([1e-4, 1.0, 1e4]))
+def test_rows_always_sum_to_one_over_keys_or_are_zero(seed, scale):
+    scores, mask = case(seed, scale)
+    weights = softmax(scores, mask)
+    np.testing.assert_allclose(weights.sum(-1), mask.any(-1), atol=1e-6)
+    assert not np.any(np.asarray(weights)[~mask])
+
+
+def test_closed_form():
+    scores = jnp.log(jnp.array([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]]))
+    mask = jnp.array([[True, True, True], [True, True, False]])
+    np.testing.assert_allclose(
+        masked_softmax(scores, mask), [[1 / 8, 2 / 8, 5 / 8], [1 / 3, 2 / 3, 0]], rtol=1e-6
+    )
+    np.testing.assert_allclose(masked_softmax(scores)[1], [1 / 8, 2 / 8, 5 / 8], rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4, 1e30])
+def test_a_fully_masked_row_is_zero_and_its_gradient_never_nan(scale):
+    scores, mask = case(0, scale)
+    scores, mask = jnp.array(scores), jnp.array(mask).at[0, 1].set(False)
+
+    @jax.jit
+    @jax.grad
+    def gradient(scores):
+        return (masked_softmax(scores, mask) * jnp.arange(KEYS)).sum()
+
+    assert not np.any(softmax(scores, mask)[0, 1])
+    gradient = gradient(scores)
+    assert np.all(np.isfinite(gradient))
+    assert not np.any(gradient[0, 1])
+
+
+def test_a_row_of_one_key_has_weight_one_and_no_gradient():
+    scores, _ = case(0)
+    mask = jnp.broadcast_to(jnp.arange(KEYS) == 2, scores.shape)
+    np.testing.assert_array_equal(softmax(scores, mask), np.float32(mask))
+    assert not np.any(jax.jit(jax.grad(lambda s: masked_softmax(s, mask)[..., 2].sum()))(scores))
+
+
+CHOSEN, PULL = np.array([0, 2, 3]), np.array([0.0, 1.0, 4.0], np.float32)
+
+
+@jax.jit
+@jax.grad
+def masked_gradient(scores):
+    mask = jnp.zeros(scores.shape, bool).at[..., CHOSEN].set(True)
+    return (masked_softmax(scores, mask)[..., CHOSEN] * PULL).sum()
+
+
+@jax.jit
+@jax.grad
+def chosen_gradient(scores):
+    return (jax.nn.softmax(scores[..., CHOSEN]) * PULL).sum()
+
+
+@given(st.integers(0, 2**16))
+def test_the_gradient_is_that_of_a_softmax_over_the_allowed_keys(seed):
+    scores, _ = case(seed)
+    np.testing.assert_allclose(masked_gradient(scores), chosen_gradient(scores), atol=1e-6)
+
+
+def test_bfloat16_scores_are_normalised_in_float32():
+    scores, mask = case(0)
+    half = masked_softmax(jnp.array(scores, jnp.bfloat16), jnp.array(mask))
+    assert half.dtype == jnp.float32
+    np.testing.assert_allclose(half.sum(-1), mask.any(-1), atol=1e-6)
+    np.testing.assert_allclose(half, loop(scores, mask), atol=0.02)
+
+
+def test_jit_and_vmap_never_change_a_weight():
+    scores, mask = map(jnp.array, case(0))
+    eager = masked_softmax(scores, mask)
+    np.testing.assert_allclose(jax.jit(masked_softmax)(scores, mask), eager, atol=1e-6)
+    np.testing.assert_allclose(jax.vmap(masked_softmax)(scores, mask), eager, atol=1e-6)
