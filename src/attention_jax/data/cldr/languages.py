@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import num2words
 from babel import Locale, localedata
+from babel.numbers import format_decimal
 
 from attention_jax.data.cldr.pieces import UnfitPatternError
 from attention_jax.data.words import normalise
@@ -18,7 +19,9 @@ UNSPACED = frozenset({"ja", "km", "lo", "my", "th", "zh"})
 # num2words spells Serbian in Latin letters, CLDR's default for it is Cyrillic.
 _SCRIPTS = {"sr": "sr_Latn"}
 
-Number = int | Decimal
+Number = str
+"""A number as it is written in figures, for "1", "1.0" and "1.00" differ in their plural."""
+
 Value = TypeVar("Value")
 
 
@@ -63,8 +66,8 @@ def locale(language: str) -> Locale:
 
 @functools.cache
 def plural(language: str, value: Number) -> str:
-    """The plural category of a number as it is written: "one", "few", "other"."""
-    return locale(language).plural_form(value)
+    """The plural category of a number: "one", "few", "other"."""
+    return locale(language).plural_form(Decimal(value))
 
 
 @functools.cache
@@ -94,6 +97,13 @@ def both(pair: Pair, say: Callable[[Locale], Value]) -> tuple[Value, Value]:
     except (KeyError, LookupError, AttributeError, TypeError) as error:
         raise UnfitPatternError(f"CLDR lacks something in {pair}: {error}") from error
     return source, target
+
+
+def figures(locale: Locale, value: Number) -> str:
+    """A number in a language's figures."""
+    places = len(value.partition(".")[2])
+    pattern = "#,##0" + ("." + "0" * places if places else "")
+    return format_decimal(Decimal(value), pattern, locale=locale)
 
 
 def blank(text: Any, number: str) -> str:

@@ -36,12 +36,19 @@ def _list_pattern(locale: Locale, style: str, count: int) -> str:
 
 @functools.cache
 def mark_form(pair: Pair, mark: str) -> Form:
-    """Two clauses with ":" or ";" between them, spaced as the language does."""
-    source, target = (
-        f"{{0}} {mark} {{1}}" if language.split("_")[0] in _SPACED_MARKS else f"{{0}}{mark} {{1}}"
-        for language in pair
-    )
-    return form(source, target)
+    """Two clauses with a colon or the like between them."""
+    return form(*(f"{{0}}{_spaced(language, mark)} {{1}}" for language in pair))
+
+
+@functools.cache
+def chain(pair: Pair, count: int) -> Form:
+    """Clauses with semicolons between them."""
+    slots = [f"{{{index}}}" for index in range(count)]
+    return form(*(f"{_spaced(language, ';')} ".join(slots) for language in pair))
+
+
+def _spaced(language: str, mark: str) -> str:
+    return f" {mark}" if language.split("_")[0] in _SPACED_MARKS else mark
 
 
 @functools.cache

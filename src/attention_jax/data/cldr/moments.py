@@ -5,11 +5,19 @@ from collections.abc import Callable, Sequence
 
 from babel import Locale
 
-from attention_jax.data.cldr.dates import Values, clock, date_form, interval, skeleton, style
+from attention_jax.data.cldr.dates import (
+    DateForm,
+    Values,
+    clock,
+    date_form,
+    interval,
+    skeleton,
+    style,
+)
 from attention_jax.data.cldr.draw import Clause, Dice
 from attention_jax.data.cldr.inventories import YEARS
 from attention_jax.data.cldr.languages import Pair, both
-from attention_jax.data.cldr.pieces import UnfitPatternError, form
+from attention_jax.data.cldr.pieces import Piece, UnfitPatternError, form
 
 Draw = Callable[[Dice], Clause]
 Pattern = Callable[[Locale], str]
@@ -44,48 +52,53 @@ def day_key(*days: datetime.date) -> tuple[tuple[str, str], ...]:
     return tuple(("date", f"{day.month:02}-{day.day:02}") for day in days)
 
 
-def dates(pattern: Pattern, unless: Pattern | None = None) -> Callable[[Pair], Draw]:
+def dates(pattern: Pattern, *unless: Pattern) -> Callable[[Pair], Draw]:
     """Clauses that name a day.
 
     Args:
       pattern: the language's way of writing it.
-      unless: a way with the right of way: where it reads the same in the source but not in the
+      unless: ways with the right of way: where one reads the same in the source but not in the
         target (a short month as "May" is not abbreviated), the day is not written in this one.
     """
 
     def make(pair: Pair) -> Draw:
-        shape = date_form(both(pair, pattern))
-        other = date_form(both(pair, unless)) if unless else None
+        shapes = [date_form(both(pair, each)) for each in (pattern, *unless)]
 
         def draw(dice: Dice) -> Clause:
             day = draw_day(dice)
-            piece = shape.fill(pair, day_values(day))
-            if other:
-                preferred = other.fill(pair, day_values(day))
-                if preferred.source == piece.source and preferred.target != piece.target:
-                    raise UnfitPatternError(f"{piece.source} has two translations")
-            return Clause(piece, day_key(day))
+            return Clause(_unmistakable(pair, shapes, day_values(day)), day_key(day))
 
         return draw
 
     return make
 
 
-def months(pattern: Pattern) -> Callable[[Pair], Draw]:
+def months(pattern: Pattern, *unless: Pattern) -> Callable[[Pair], Draw]:
     """Clauses that name a month or a quarter; together with a year it can be held out."""
 
     def make(pair: Pair) -> Draw:
-        shape = date_form(both(pair, pattern))
-        fields = [field for field, _, _ in shape.fields]
+        shapes = [date_form(both(pair, each)) for each in (pattern, *unless)]
+        fields = sorted(field for field, _, _ in shapes[0].fields)
 
         def draw(dice: Dice) -> Clause:
             values = day_values(draw_day(dice))
-            key = " ".join(f"{field} {values[field]}" for field in sorted(fields))
-            return Clause(shape.fill(pair, values), (("date", key),) if len(fields) > 1 else ())
+            key = " ".join(f"{field} {values[field]}" for field in fields)
+            piece = _unmistakable(pair, shapes, values)
+            return Clause(piece, (("date", key),) if len(fields) > 1 else ())
 
         return draw
 
     return make
+
+
+def _unmistakable(pair: Pair, shapes: Sequence[DateForm], values: Values) -> Piece:
+    """The first shape's piece, unless another reads the same and means something else."""
+    piece = shapes[0].fill(pair, values)
+    for shape in shapes[1:]:
+        other = shape.fill(pair, values)
+        if other.source == piece.source and other.target != piece.target:
+            raise UnfitPatternError(f"{piece.source} has two translations")
+    return piece
 
 
 def times(pattern: Pattern) -> Callable[[Pair], Draw]:
@@ -233,26 +246,26 @@ def _from_to(first: datetime.date, second: datetime.date) -> Values:
 
 RECIPES = [
     ("date_full", 4.0, dates(style("date", "full"))),
-    ("date_long", 2.0, dates(style("date", "long"))),
-    ("date_medium", 1.0, dates(style("date", "medium"), style("date", "long"))),
-    ("date_short", 1.0, dates(style("date", "short"))),
+    ("date_long", 2.5, dates(style("date", "long"))),
+    ("date_medium", 1.5, dates(style("date", "medium"), style("date", "long"))),
+    ("date_short", 1.5, dates(style("date", "short"), style("date", "medium"))),
     ("month_day", 1.0, dates(skeleton("MMMMd"))),
-    ("weekday_month_day", 1.0, dates(skeleton("MMMEd"))),
+    ("weekday_month_day", 1.5, dates(skeleton("MMMEd"))),
     ("month_year", 1.0, months(skeleton("yMMMM"))),
     ("quarter", 0.2, months(lambda _: "qqqq")),
     ("quarter_year", 1.0, months(skeleton("yQQQQ"))),
-    ("quarter_year_short", 0.5, months(skeleton("yQQQ"))),
+    ("quarter_year_short", 0.5, months(skeleton("yQQQ"), skeleton("yQQQQ"))),
     ("week_of_month", 0.5, months(skeleton("MMMMW"))),
     ("week_of_year", 0.5, weeks),
     ("year_era", 0.3, ancient_years),
-    ("time", 2.0, times(style("time", "short"))),
+    ("time", 2.5, times(style("time", "short"))),
     ("time_seconds", 1.0, times(style("time", "medium"))),
     ("time_zone", 0.5, times(style("time", "long"))),
-    ("day_time_full", 2.0, days_and_times("full")),
-    ("day_time_long", 1.0, days_and_times("long")),
-    ("day_time_short", 0.5, days_and_times("short")),
-    ("days_of_month", 1.0, day_intervals("yMMMd", "d")),
-    ("days_across_months", 0.5, day_intervals("yMMMd", "M")),
+    ("day_time_full", 2.5, days_and_times("full")),
+    ("day_time_long", 1.5, days_and_times("long")),
+    ("day_time_short", 1.0, days_and_times("short")),
+    ("days_of_month", 1.5, day_intervals("yMMMd", "d")),
+    ("days_across_months", 1.0, day_intervals("yMMMd", "M")),
     ("months_of_year", 1.0, month_intervals("yMMMM")),
     ("years", 0.5, year_intervals),
     ("times", 1.0, time_intervals),

@@ -8,13 +8,13 @@ digit, a scale and the units. Words that stand for the same part are linked.
 import functools
 from collections.abc import Callable
 
-from babel.numbers import format_decimal
+from babel import Locale
 
 from attention_jax.data.cldr import align
 from attention_jax.data.cldr.draw import Clause, Dice
 from attention_jax.data.cldr.inventories import YEARS
-from attention_jax.data.cldr.languages import Number, Pair, both, spell
-from attention_jax.data.cldr.pieces import Piece, UnfitPatternError, form, name
+from attention_jax.data.cldr.languages import Number, Pair, both, figures, spell
+from attention_jax.data.cldr.pieces import Form, Piece, UnfitPatternError, form, name
 from attention_jax.data.words import split
 
 Parts = frozenset[tuple[int, ...]]
@@ -28,10 +28,21 @@ ROUND = [*range(100, 300, 50), *range(300, 1000, 100), *range(1000, 100_000, 500
 
 
 @functools.cache
-def digits(pair: Pair, value: Number, pattern: str | None = None) -> Piece:
-    """A number in digits; `pattern` is CLDR's ("#,##0.00"), else the language's own."""
-    source, target = both(pair, lambda locale: format_decimal(value, pattern, locale=locale))
-    return name(source, target)
+def digits(pair: Pair, value: Number) -> Piece:
+    """A number in figures."""
+    whole, _, places = value.partition(".")
+    if places:
+        # Put together from its two parts: there are many of these, and few parts.
+        return _decimal_form(pair).fill((digits(pair, whole), name(places, places)))
+    return name(*both(pair, lambda locale: figures(locale, value)))
+
+
+@functools.cache
+def _decimal_form(pair: Pair) -> Form:
+    def pattern(locale: Locale) -> str:
+        return figures(locale, "1.5").replace("1", "{0}").replace("5", "{1}")
+
+    return form(*both(pair, pattern), digits=[0, 1])
 
 
 @functools.cache
@@ -57,7 +68,7 @@ def in_words(pair: Pair, value: int, to: str = "cardinal") -> Piece:
     return Piece(words, translation, tuple(align.cover(sorted(links), len(translation))))
 
 
-def keys(piece: Piece, value: Number) -> tuple[tuple[str, str], ...]:
+def keys(piece: Piece, value: Number | int) -> tuple[tuple[str, str], ...]:
     """How a number is held out: only where it takes several words in both languages, for a number
     that is one word could not be held out without its word.
     """
@@ -215,14 +226,14 @@ def digits_and_words(pair: Pair) -> Callable[[Dice], Clause]:
     def draw(dice: Dice) -> Clause:
         value = dice.pick(values)
         words = in_words(pair, value)
-        return Clause(both_ways.fill((digits(pair, value), words)), keys(words, value))
+        return Clause(both_ways.fill((digits(pair, str(value)), words)), keys(words, value))
 
     return draw
 
 
 RECIPES = [
-    ("cardinal", 4.0, cardinals),
-    ("ordinal", 2.0, ordinals),
+    ("cardinal", 3.0, cardinals),
+    ("ordinal", 1.2, ordinals),
     ("year_in_words", 1.0, years_in_words),
     ("digits_and_words", 1.0, digits_and_words),
 ]

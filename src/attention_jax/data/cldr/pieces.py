@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from attention_jax.data.cldr import align
-from attention_jax.data.words import JOINER, split
+from attention_jax.data.words import split
 
 Links = tuple[tuple[int, int], ...]
 
@@ -120,7 +120,7 @@ def form(
 
 
 # One letter or digit of its own for every slot: it can be told apart and behaves as its kind does.
-_LETTERS = [chr(0xA4D0 + number) for number in range(40)]
+_LETTERS = [chr(0xA000 + number) for number in range(200)]
 _DIGITS = [chr(0x1D7CE + number) for number in range(40)]
 
 
@@ -203,12 +203,3 @@ def _gaps(items: Items) -> list[list[int]]:
         else:
             runs[-1].append(index)
     return runs
-
-
-def is_open(piece: Piece) -> bool:
-    """Whether a piece begins or ends with punctuation, so that it may melt with what touches it."""
-    return any(
-        JOINER in word or not word[0].isalnum()
-        for words in (piece.source, piece.target)
-        for word in (words[0], words[-1])
-    )

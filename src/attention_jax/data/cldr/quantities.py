@@ -10,7 +10,6 @@ from babel.dates import format_timedelta
 from babel.numbers import (
     format_compact_decimal,
     format_currency,
-    format_decimal,
     format_percent,
 )
 from babel.units import format_compound_unit, format_unit
@@ -24,16 +23,14 @@ from attention_jax.data.cldr.inventories import (
     SYMBOLS,
     UNITS,
 )
-from attention_jax.data.cldr.languages import Number, Pair, blank, both, plural
+from attention_jax.data.cldr.languages import Number, Pair, blank, both, figures, plural
 from attention_jax.data.cldr.lists import list_form
 from attention_jax.data.cldr.numbers import ROUND, digits, keys
 from attention_jax.data.cldr.pieces import Form, Piece, UnfitPatternError, form
 from attention_jax.data.words import split
 
 Draw = Callable[[Dice], Clause]
-Say = Callable[[Locale, Number], str]
-
-_CENTS = "#,##0.00"
+Say = Callable[[Locale, Decimal], str]
 
 
 def draw_number(dice: Dice) -> Number:
@@ -43,29 +40,41 @@ def draw_number(dice: Dice) -> Number:
     """
     kind = dice.below(10)
     if kind == 0:
-        return 1
+        return "1"
     if kind < 5:
-        return dice.between(1, 99)
-    if kind < 8:
-        return Decimal(10 * dice.below(100) + dice.between(1, 9)) / 10
-    return dice.pick(ROUND)
+        return str(dice.between(1, 99))
+    return draw_tenths(dice) if kind < 8 else str(dice.pick(ROUND))
+
+
+def draw_tenths(dice: Dice) -> Number:
+    """A number with a decimal that is not zero."""
+    return f"{dice.below(100)}.{dice.between(1, 9)}"
+
+
+def draw_cents(dice: Dice) -> Number:
+    """A number with two decimals."""
+    return f"{dice.below(100)}.{dice.below(100):02}"
 
 
 class Counted:
     """Something counted, in both languages: the form depends on each language's plural."""
 
-    def __init__(self, pair: Pair, say: Say, pattern: str | None = None, heads: Say | None = None):
+    def __init__(self, pair: Pair, say: Say, heads: Say | None = None, example: Number = "5"):
         """Takes `say`'s word for it.
 
         Args:
           pair: the languages.
           say: the text for a number ("3 hours", "in 3 hours").
-          pattern: how the number is written, as in `digits`.
           heads: as `say`, of the thing alone ("3 hours"): tells "hours" from the words around it.
+
+          example: a number written as all that will be asked for: prices with their cents.
+
+        Raises:
+          UnfitPatternError: a language does not have it.
         """
-        self.pair, self.say, self.pattern, self.heads = pair, say, pattern, heads
-        self._forms: dict[tuple[str, str], Form] = {}
-        self.piece(2)
+        self.pair, self.say, self.heads, self.example = pair, say, heads, example
+        self._forms: dict[tuple[str, ...], Form] = {}
+        self.piece(example)
 
     def piece(self, value: Number) -> Piece:
         """The piece for a number.
@@ -76,15 +85,13 @@ class Counted:
         categories = plural(self.pair.source, value), plural(self.pair.target, value)
         if categories not in self._forms:
             self._forms[categories] = self._form(value)
-        return self._forms[categories].fill((digits(self.pair, value, self.pattern),))
+        return self._forms[categories].fill((digits(self.pair, value),))
 
     def _form(self, value: Number) -> Form:
         def pattern(say: Say) -> tuple[str, str]:
             return both(
                 self.pair,
-                lambda locale: blank(
-                    say(locale, value), format_decimal(value, self.pattern, locale=locale)
-                ),
+                lambda locale: blank(say(locale, Decimal(value)), figures(locale, value)),
             )
 
         source, target = pattern(self.say)
@@ -104,7 +111,18 @@ def _alike(heads: str, text: str) -> list[str]:
 @functools.cache
 def unit(pair: Pair, code: str) -> Counted:
     """A unit of measurement: "3.5 kilometers"."""
-    return Counted(pair, lambda locale, value: format_unit(value, code, locale=locale))
+
+    def say(locale: Locale, value: Decimal) -> str:
+        return _without(format_unit(value, code, locale=locale), code)
+
+    return Counted(pair, say)
+
+
+def _without(text: str | None, *codes: str) -> str:
+    """The text, unless Babel did not know the unit's name and gave its code."""
+    if text is None or any(code in text for code in codes):
+        raise UnfitPatternError(f"{codes} have no names: {text}")
+    return text
 
 
 def fitting(
@@ -115,7 +133,7 @@ def fitting(
     for code in codes:
         try:
             thing = counted(pair, code)
-            kept.setdefault(thing.piece(2).source, thing)
+            kept.setdefault(thing.piece(thing.example).source, thing)
         except UnfitPatternError:
             continue
     if not kept:
@@ -134,7 +152,7 @@ def quantities(pair: Pair) -> Draw:
 
 
 def _count(counted: Counted, value: Number) -> Clause:
-    return Clause(counted.piece(value), keys(digits(counted.pair, value, counted.pattern), value))
+    return Clause(counted.piece(value), keys(digits(counted.pair, value), value))
 
 
 def rates(pair: Pair) -> Draw:
@@ -143,13 +161,11 @@ def rates(pair: Pair) -> Draw:
     def rate(pair: Pair, codes: str) -> Counted:
         numerator, denominator = codes.split()
 
-        def say(locale: Locale, value: Number) -> str:
+        def say(locale: Locale, value: Decimal) -> str:
             text = format_compound_unit(
                 value, numerator, denominator_unit=denominator, locale=locale
             )
-            if text is None:
-                raise UnfitPatternError(f"no {codes} in {locale}")
-            return text
+            return _without(text, numerator, denominator)
 
         return Counted(pair, say)
 
@@ -167,7 +183,7 @@ def durations(direction: int) -> Callable[[Pair], Draw]:
 
     def make(pair: Pair) -> Draw:
         def counted(pair: Pair, code: str) -> Counted:
-            def say(locale: Locale, value: Number, direction: int = direction) -> str:
+            def say(locale: Locale, value: Decimal, direction: int = direction) -> str:
                 span = datetime.timedelta(
                     seconds=int(value) * DURATIONS[code][1] * (direction or 1)
                 )
@@ -183,7 +199,7 @@ def durations(direction: int) -> Callable[[Pair], Draw]:
 
         def draw(dice: Dice) -> Clause:
             span, highest = dice.pick(spans)
-            return _count(span, dice.between(1, highest))
+            return _count(span, str(dice.between(1, highest)))
 
         return draw
 
@@ -200,7 +216,7 @@ def measures(pair: Pair) -> Draw:
 
     def draw(dice: Dice) -> Clause:
         larger, most, smaller, more = dice.pick(kinds)
-        parts = larger.piece(dice.between(1, most)), smaller.piece(dice.between(1, more))
+        parts = larger.piece(str(dice.between(1, most))), smaller.piece(str(dice.between(1, more)))
         return Clause(together.fill(parts))
 
     return draw
@@ -221,37 +237,33 @@ def prices(pair: Pair) -> Draw:
         return Counted(
             pair,
             lambda locale, value: format_currency(value, code, locale=locale, format_type="name"),
-            _CENTS,
+            example="5.50",
         )
 
     whole, exact = fitting(pair, money, CURRENCIES), fitting(pair, change, CURRENCIES)
 
     def draw(dice: Dice) -> Clause:
         if dice.chance(0.5):
-            return _count(
-                dice.pick(whole), dice.pick(ROUND) if dice.chance(0.2) else dice.between(1, 99)
-            )
-        return _count(dice.pick(exact), _draw_cents(dice))
+            return _count(dice.pick(exact), draw_cents(dice))
+        value = dice.pick((1, dice.pick(ROUND), *(dice.between(2, 99) for _ in range(4))))
+        return _count(dice.pick(whole), str(value))
 
     return draw
-
-
-def _draw_cents(dice: Dice) -> Decimal:
-    return Decimal(100 * dice.below(100) + dice.below(100)) / 100
 
 
 def signed_prices(pair: Pair) -> Draw:
     """Like "$12.50"."""
 
     def money(pair: Pair, code: str) -> Counted:
-        return Counted(
-            pair, lambda locale, value: format_currency(value, code, locale=locale), _CENTS
-        )
+        def say(locale: Locale, value: Decimal) -> str:
+            return format_currency(value, code, locale=locale)
+
+        return Counted(pair, say, example="5.50")
 
     currencies = fitting(pair, money, SYMBOLS)
 
     def draw(dice: Dice) -> Clause:
-        return _count(dice.pick(currencies), _draw_cents(dice))
+        return _count(dice.pick(currencies), draw_cents(dice))
 
     return draw
 
@@ -261,14 +273,14 @@ def per_cents(pair: Pair) -> Draw:
     counted = Counted(
         pair,
         lambda locale, value: format_percent(
-            Decimal(value) / 100, locale=locale, decimal_quantization=False
+            value / 100, locale=locale, decimal_quantization=False
         ),
     )
 
     def draw(dice: Dice) -> Clause:
         if dice.chance(0.5):
-            return _count(counted, dice.between(0, 100))
-        return _count(counted, Decimal(10 * dice.below(100) + dice.between(1, 9)) / 10)
+            return _count(counted, str(dice.between(0, 100)))
+        return _count(counted, draw_tenths(dice))
 
     return draw
 
@@ -297,23 +309,21 @@ def large_numbers(pair: Pair) -> Draw:
     powers = [compact(power) for power in (3, 6, 9)]
 
     def draw(dice: Dice) -> Clause:
-        value: Number = dice.between(1, 99)
-        if dice.chance(0.5):
-            value = Decimal(10 * dice.below(100) + dice.between(1, 9)) / 10
-        return _count(dice.pick(powers), max(value, 1))
+        value = str(dice.between(1, 99)) if dice.chance(0.5) else draw_tenths(dice)
+        return _count(dice.pick(powers), value)
 
     return draw
 
 
 RECIPES = [
-    ("quantity", 4.0, quantities),
+    ("quantity", 3.0, quantities),
     ("rate", 1.0, rates),
     ("duration", 1.0, durations(0)),
-    ("future", 1.0, durations(1)),
-    ("past", 1.0, durations(-1)),
+    ("future", 1.5, durations(1)),
+    ("past", 1.5, durations(-1)),
     ("measure", 1.0, measures),
-    ("price", 2.0, prices),
-    ("price_sign", 1.0, signed_prices),
+    ("price", 2.5, prices),
+    ("price_sign", 1.5, signed_prices),
     ("percent", 1.0, per_cents),
     ("percent_in_words", 0.5, per_cents_in_words),
     ("large_number", 1.0, large_numbers),

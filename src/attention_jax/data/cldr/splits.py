@@ -82,24 +82,25 @@ def generate(config: CldrConfig, splits: tuple[str, ...] = SPLITS) -> dict[str, 
       UserError: a language is not supported.
     """
     composer = Composer(pair(config.source, config.target))
-    made = {"train": list(_examples(config, "train", composer, lambda piece: True))}
-    seen = (
-        {w for e in made["train"] for w in words.split(e.source)},
-        {w for e in made["train"] for w in words.split(e.target)},
-    )
+    seen: tuple[set[str], set[str]] = set(), set()
+    made: dict[str, list[Example]] = {"train": []}
+    for example, piece in _examples(config, "train", composer, lambda piece: True):
+        made["train"].append(example)
+        seen[0].update(piece.source)
+        seen[1].update(piece.target)
 
     def is_known(piece: Piece) -> bool:
         return seen[0].issuperset(piece.source) and seen[1].issuperset(piece.target)
 
     for split in splits:
         if split != "train":
-            made[split] = list(_examples(config, split, composer, is_known))
+            made[split] = [example for example, _ in _examples(config, split, composer, is_known)]
     return {split: made[split] for split in splits}
 
 
 def _examples(
     config: CldrConfig, split: str, composer: Composer, is_known: Callable[[Piece], bool]
-) -> Iterator[Example]:
+) -> Iterator[tuple[Example, Piece]]:
     """The examples of one split, each drawn again until it is fit and new."""
     sources: set[str] = set()
     allowed = _trainable if split == "train" else _anything
@@ -114,7 +115,7 @@ def _examples(
             example = _example(phrase, split)
             if example and example.source not in sources and _belongs(example.source, split):
                 sources.add(example.source)
-                yield example
+                yield example, phrase.piece
                 break
         else:
             raise RuntimeError(f"no phrase {index} of {split} after {_TRIES} attempts: {config}")
