@@ -8,6 +8,7 @@ with the checkpoint saved.
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit status."""
-    _quiet_libraries()
+    _set_up_libraries()
     try:
         parser = _parser()
         options, rest = parser.parse_known_args(argv)
@@ -43,7 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _quiet_libraries() -> None:
+def _set_up_libraries() -> None:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    # Before jax is imported. The second start of a run then finds its programs compiled.
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "attention_jax" / "compiled"))
     logging.basicConfig(format="attention-jax: %(message)s", level=logging.WARNING)
     logging.getLogger("absl").setLevel(logging.CRITICAL)
 
@@ -141,34 +145,51 @@ def _train(options, overrides: list[str]) -> int:
 
 
 def _evaluate(options, overrides: list[str]) -> int:
-    from attention_jax import runs
+    from attention_jax import measuring
 
     if options.baseline:
-        measured = runs.evaluate_baseline(options, overrides)
+        if options.config is None:
+            raise UserError("evaluate --baseline needs --config=EXPERIMENT")
+        folders = (options.data_dir, options.manual_dir)
+        measured = measuring.baseline(
+            options.config, overrides, options.baseline, options.split, *folders
+        )
     elif options.workdir is None:
-        raise UserError("evaluate needs --workdir=W, or --config=... with --baseline=NAME")
+        raise UserError("evaluate needs --workdir=W, or --config=EXPERIMENT with --baseline=NAME")
     else:
-        measured = runs.evaluate_workdir(options, overrides)
+        run = _reopen(options, overrides)
+        measured = measuring.trained(
+            run, options.data_dir, options.manual_dir, options.split, options.checkpoint
+        )
     if options.record:
-        runs.record(options.record, measured, sys.argv[1:])
+        path = measuring.record(measured, options.record)
+        print(f"recorded in {path}", file=sys.stderr)
     if options.json:
         print(json.dumps(measured.metrics))
     else:
-        runs.print_metrics(measured)
+        measuring.show(measured)
     return 0
 
 
+def _reopen(options, overrides: list[str]):
+    """The trained workdir that the options name."""
+    from attention_jax import workdir
+
+    return workdir.reopen(options.workdir, overrides, options.config)
+
+
 def _predict(options, overrides: list[str]) -> int:
-    from attention_jax import runs, workdir
+    from attention_jax import trained
+    from attention_jax.data.parallel import read_lines
 
     lines = list(options.input)
     if options.file is not None:
-        lines += runs.read_lines(options.file)
+        lines += read_lines(options.file)
     if not lines:
         raise UserError("predict needs an input: give it as an argument or with --input=FILE")
-    run = workdir.reopen(options.workdir, overrides, options.config)
+    run = _reopen(options, overrides)
     experiment = run.build(options.data_dir, options.manual_dir)
-    for record in runs.predict(experiment, options.workdir, lines, options.pictures):
+    for record in trained.predict(experiment, options.workdir, lines, options.pictures):
         print(json.dumps(record, ensure_ascii=False) if options.json else record["prediction"])
     if options.pictures is not None:
         print(f"pictures in {options.pictures}", file=sys.stderr)
@@ -178,7 +199,13 @@ def _predict(options, overrides: list[str]) -> int:
 def _sweep(options, overrides: list[str]) -> int:
     from attention_jax import sweep
 
-    return sweep.run(options, overrides)
+    trials = sweep.Sweep(
+        options.config, overrides, options.workdir, options.data_dir, options.manual_dir
+    )
+    stop = trials.run(options.trials)
+    if trials.finished:
+        sweep.print_table(trials)
+    return _EXIT[stop.name]
 
 
 def _list(options, overrides: list[str]) -> int:

@@ -95,11 +95,17 @@ class Source:
     arg: str = ""
 
     @property
+    def spec(self) -> str:
+        """As it is written on a command line."""
+        return f"{self.name}:{self.arg}" if self.arg else self.name
+
+    @property
     def module(self) -> ModuleType:
         """The file, executed."""
         name = "attention_jax_experiment_" + hashlib.sha256(str(self.path).encode()).hexdigest()[:8]
         spec = importlib.util.spec_from_file_location(name, self.path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         spec.loader.exec_module(module)
@@ -177,7 +183,7 @@ def names() -> list[str]:
 
 
 def find(spec: str) -> Source:
-    """ "NAME[:arg]" or "PATH.py[:arg]" -> its file.
+    """The experiment of "NAME[:arg]" or "PATH.py[:arg]".
 
     Raises:
       UserError: when there is no such experiment.
@@ -266,7 +272,7 @@ def parse_flags(config: ml_collections.ConfigDict, arguments: Sequence[str]) -> 
     """
     known = flatten(config)
     for argument in arguments:
-        name, equals, value = argument.removeprefix("--config.").partition("=")
+        name, equals, _ = argument.removeprefix("--config.").partition("=")
         if name not in known:
             raise _unknown_key(name, known)
         if not equals:

@@ -1,11 +1,8 @@
-"""Training, evaluating and predicting with an experiment in a workdir."""
+"""Training an experiment in a workdir."""
 
 import dataclasses
-import json
 import time
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -15,7 +12,7 @@ from attention_jax.experiment import Experiment
 from attention_jax.tasks.protocol import Across, State, Task
 from attention_jax.training.checkpoints import Checkpoints
 from attention_jax.training.devices import Devices
-from attention_jax.training.evaluation import Evaluation, Evaluator, Predictor
+from attention_jax.training.evaluation import Evaluator
 from attention_jax.training.interruption import Stop
 from attention_jax.training.loop import Loop, Plan, Progressed
 from attention_jax.training.progress import Progress
@@ -137,98 +134,8 @@ def describe(task: Task, state: State, example: Batch, batch_size: int) -> str:
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class Restored:
-    """A trained state, ready to use, and the devices it is on."""
-
-    state: State
-    step: int
-    devices: Devices
-
-
-def restore(experiment: Experiment, workdir: Path, checkpoint: str = "best") -> Restored:
-    """A checkpoint of a workdir.
-
-    Args:
-      experiment: built with this workdir.
-      workdir: that was trained.
-      checkpoint: "best", "last" or a step.
-
-    Raises:
-      UserError: when there is no such checkpoint.
-    """
-    folder = workdir / "checkpoints"
-    if not folder.is_dir():
-        raise UserError(f"{workdir} has no checkpoint yet: train with --workdir={workdir}")
-    config, task = experiment.config, experiment.task
-    devices = Devices("jit", config.devices)
-    checkpoints = Checkpoints(folder, config.keep, task.main_metric[1], read_only=True)
-    try:
-        like = devices.like(jax.eval_shape(task.init, jax.random.key(0), task.example()))
-        state, progress = checkpoints.restore(like, _step_of(checkpoint))
-        best = progress["best_step"]
-        if checkpoint == "best" and best is not None and best != progress["step"]:
-            state, progress = checkpoints.restore(like, best)
-    finally:
-        checkpoints.close()
-    return Restored(state, progress["step"], devices)
-
-
-def _step_of(checkpoint: str) -> int | None:
-    if checkpoint in ("best", "last"):
-        return None
-    if not checkpoint.isdecimal():
-        raise UserError(f"--checkpoint={checkpoint} is not best, last or a step")
-    return int(checkpoint)
-
-
-def evaluate(
-    experiment: Experiment, workdir: Path, split: str, checkpoint: str = "best"
-) -> Evaluation:
-    """Metrics of a split; its predictions and pictures go to the workdir.
-
-    Raises:
-      UserError: for a split or checkpoint that is not there.
-    """
-    batches = experiment.data.split(split)
-    restored = restore(experiment, workdir, checkpoint)
-    evaluator = Evaluator(experiment.task, restored.devices, split, lambda: batches)
-    evaluation = evaluator.run(restored.state)
-    with writable(workdir):
-        write_lines(
-            workdir / "predictions" / f"{split}.jsonl",
-            experiment.task.describe(split, evaluation.outputs),
-        )
-        pictures = experiment.task.pictures(split, evaluation.outputs)
-        save_figures(pictures, workdir / "pictures", split)
-    return evaluation
-
-
-def predict(
-    experiment: Experiment, workdir: Path, lines: Sequence[str], pictures: Path | None = None
-) -> list[dict[str, Any]]:
-    """A record of each input line's prediction, in their order; pictures where a folder is given."""
-    task = experiment.task
-    batches = experiment.data.inputs(lines)
-    restored = restore(experiment, workdir)
-    outputs = Predictor(task, restored.devices)(restored.state, batches)
-    if pictures is not None:
-        with writable(pictures):
-            save_figures(task.pictures("input", outputs), pictures, "input")
-    return task.describe("input", outputs)
-
-
-def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
-    """JSON lines, in place at once: a kill leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".tmp")
-    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
-
-
 def summary_line(metrics: dict[str, float]) -> str:
-    """The metrics of a whole split in one line; slices ("bleu/length_0_10") are left to the files."""
+    """A split's metrics in one line; slices ("bleu/length_0_10") are left to the files."""
     return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items() if "/" not in name)
 
 

@@ -29,8 +29,8 @@ Params = PyTree
 """Parameters of a Linen module, or a dict of several."""
 
 Batch = Mapping[str, Any]
-"""Arrays by name; every array leads with the batch axis. Always has `index` (the example's number in
-its data set) and `mask` (False where the row only fills up a short batch)."""
+"""Arrays by name; every array leads with the batch axis. Always has `index` (the example's number
+in its data set) and `mask` (False where the row only fills up a short batch)."""
 
 Metrics = dict[str, tuple[Array, Array]]
 """Metric name -> (sum, count), so that a mean over devices, hosts and batches is exact."""

@@ -37,8 +37,11 @@ class Workdir:
     path: Path
     source: experiment.Source
     config: ml_collections.ConfigDict
+    overrides: tuple[str, ...]
 
-    def build(self, data_dir: Path | None, manual_dir: Path | None) -> experiment.Experiment:
+    def build(
+        self, data_dir: Path | None = None, manual_dir: Path | None = None
+    ) -> experiment.Experiment:
         """The experiment, with this workdir's tokenisers."""
         folders = experiment.Folders(
             workdir=self.path,
@@ -58,8 +61,8 @@ def start(path: Path, spec: str, overrides: Sequence[str], write: bool = True) -
       write: False for processes other than the first.
 
     Raises:
-      UserError: when the folder cannot be written, holds another experiment, or has run with another
-        config (more steps, other intervals or devices are no other config).
+      UserError: when the folder cannot be written, holds another experiment, or has run with
+        another config (more steps, other intervals or devices are no other config).
     """
     source = experiment.find(spec)
     config = source.config()
@@ -77,7 +80,7 @@ def start(path: Path, spec: str, overrides: Sequence[str], write: bool = True) -
     }
     if write:
         _write(path, record)
-    return Workdir(path, source, config)
+    return Workdir(path, source, config, tuple(overrides))
 
 
 def reopen(path: Path, overrides: Sequence[str] = (), spec: str | None = None) -> Workdir:
@@ -102,8 +105,8 @@ def reopen(path: Path, overrides: Sequence[str] = (), spec: str | None = None) -
     gone = [name for name in values if name not in experiment.flatten(config)]
     if gone:
         raise UserError(
-            f"{source.name} no longer has the config keys {', '.join(sorted(gone))} that {path} was "
-            f"trained with: use the version it was trained with ({stored['version']})"
+            f"{source.name} no longer has the config keys {', '.join(sorted(gone))} of {path}: use "
+            f"the version it was trained with, {stored['version']}"
         )
     experiment.override(config, values)
     for argument in overrides:
@@ -113,7 +116,7 @@ def reopen(path: Path, overrides: Sequence[str] = (), spec: str | None = None) -
                 "--config.decode.* can"
             )
     experiment.parse_flags(config, overrides)
-    return Workdir(path, source, config)
+    return Workdir(path, source, config, (*stored["overrides"], *overrides))
 
 
 def _spec(stored: dict[str, Any]) -> str:

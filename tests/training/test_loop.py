@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from attention_jax import experiment, runs
+from attention_jax import experiment, runs, trained
 from attention_jax.errors import NonFiniteLossError, UserError
 from attention_jax.training.checkpoints import Checkpoints
 from attention_jax.training.devices import Devices
@@ -138,16 +138,16 @@ class Signalling(ToyData):
     ("number", "stop"), [(signal.SIGTERM, Stop.TERMINATED), (signal.SIGINT, Stop.INTERRUPTED)]
 )
 def test_a_signal_saves_and_stops(number, stop, tmp_path):
-    trained = train(ToyRollouts(), tmp_path, steps=10_000, data=Signalling(number))
-    assert trained.stop is stop
-    assert trained.done.step < 10_000
-    assert last_state(ToyRollouts(), tmp_path).step == trained.done.step
+    ended = train(ToyRollouts(), tmp_path, steps=10_000, data=Signalling(number))
+    assert ended.stop is stop
+    assert ended.done.step < 10_000
+    assert last_state(ToyRollouts(), tmp_path).step == ended.done.step
 
 
 def test_the_time_limit_saves_and_stops(tmp_path):
-    trained = train(ToyRollouts(), tmp_path, steps=10_000, time_limit=0.01)
-    assert trained.stop is Stop.TIME_LIMIT
-    assert last_state(ToyRollouts(), tmp_path).step == trained.done.step < 10_000
+    ended = train(ToyRollouts(), tmp_path, steps=10_000, time_limit=0.01)
+    assert ended.stop is Stop.TIME_LIMIT
+    assert last_state(ToyRollouts(), tmp_path).step == ended.done.step < 10_000
 
 
 def test_patience_ends_a_run_that_no_longer_improves(tmp_path):
@@ -155,9 +155,9 @@ def test_patience_ends_a_run_that_no_longer_improves(tmp_path):
         def norm(self, state):
             return jnp.float32(1)
 
-    trained = train(Unchanging(), tmp_path, steps=50, evaluate_every=2, patience=3)
-    assert trained.stop is Stop.NO
-    assert (trained.done.step, trained.done.best_step) == (8, 2)
+    ended = train(Unchanging(), tmp_path, steps=50, evaluate_every=2, patience=3)
+    assert ended.stop is Stop.NO
+    assert (ended.done.step, ended.done.best_step) == (8, 2)
 
 
 def test_the_best_checkpoint_outlives_newer_ones(tmp_path):
@@ -168,12 +168,12 @@ def test_the_best_checkpoint_outlives_newer_ones(tmp_path):
     train(FirstIsBest(), tmp_path, steps=10, evaluate_every=2, checkpoint_every=2)
     kept = Checkpoints(tmp_path / "checkpoints", read_only=True)
     assert kept.steps == [2, 8, 10]
-    restored = runs.restore(make(FirstIsBest()), tmp_path, "best")
+    restored = trained.restore(make(FirstIsBest()), tmp_path, "best")
     assert restored.step == 2
-    assert runs.restore(make(FirstIsBest()), tmp_path, "last").step == 10
-    assert runs.restore(make(FirstIsBest()), tmp_path, "8").step == 8
+    assert trained.restore(make(FirstIsBest()), tmp_path, "last").step == 10
+    assert trained.restore(make(FirstIsBest()), tmp_path, "8").step == 8
     with pytest.raises(UserError, match="lacks a checkpoint of step 4"):
-        runs.restore(make(FirstIsBest()), tmp_path, "4")
+        trained.restore(make(FirstIsBest()), tmp_path, "4")
 
 
 def test_another_seed_does_not_go_on_with_a_run(tmp_path):

@@ -40,7 +40,9 @@ class ToyBatches:
 class Toy:
     """What the three have in common."""
 
+    model = None
     main_metric = ("loss", "min")
+    notes: dict[str, str] = {}
 
     def example(self):
         return ToyBatches()[0]

@@ -9,7 +9,7 @@ replaying what came before, and nothing depends on how far ahead somebody has re
 import itertools
 import operator
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -271,6 +271,10 @@ class PlannedBatches:
     def __len__(self) -> int:
         """Batches in an epoch; a training plan goes on beyond."""
         return len(self.plan)
+
+    def __iter__(self) -> Iterator[dict[str, np.ndarray]]:
+        """The batches of the first epoch; of an evaluation plan, all there are."""
+        return (self[position] for position in range(len(self)))
 
     def __getitem__(self, position: int) -> dict[str, np.ndarray]:
         length, indices = self.plan[position]

@@ -232,6 +232,7 @@ class TranslationData:
 
     def _tokenizer(self, side: str) -> Tokenizer:
         config = self._config.tokenizer
+        kind: type[WordTokenizer] | type[CharacterTokenizer] | type[SentencePieceTokenizer]
         match config.kind:
             case "word":
                 kind = WordTokenizer
@@ -247,7 +248,7 @@ class TranslationData:
         if self._folder is not None and any(self._folder.glob(f"{side}.*")):
             return kind.load(self._folder, side)
         examples = self.examples("train")
-        texts = examples.sources if side == "source" else examples.targets
+        texts = examples.sources if side == "source" else examples.targets or []
         tokenizer = kind.train(texts, config.size or None)
         if self._folder is not None and jax.process_index() == 0:
             tokenizer.save(self._folder, side)

@@ -8,9 +8,10 @@ A row's `value` names metrics of records as `record:metric` and may compute with
 `rnnsearch:bleu`, `rnnsearch:bleu - lookup:bleu`, `max(a:bleu/length_0_10, a:bleu/length_10_20)`.
 """
 
-from attention_jax.results.expected import Row, Section, evaluate, read_expected
-from attention_jax.results.pages import check, render, render_pages, render_table
+from attention_jax.results.expected import Row, Section, evaluate, names_in, read_expected
+from attention_jax.results.pages import check, claim, render, render_pages, render_table
 from attention_jax.results.records import (
+    FOLDER,
     Metric,
     Record,
     describe_hardware,
@@ -20,14 +21,17 @@ from attention_jax.results.records import (
 )
 
 __all__ = [
+    "FOLDER",
     "Metric",
     "Record",
     "Row",
     "Section",
     "check",
+    "claim",
     "describe_hardware",
     "describe_versions",
     "evaluate",
+    "names_in",
     "read_expected",
     "read_records",
     "render",

@@ -117,6 +117,12 @@ def _cells(row: Row, records: Mapping[str, Record]) -> tuple[str, ...]:
     return _plain(row.what), _number(row, records), _bar(row), _published(row)
 
 
+def claim(row: Row, records: Mapping[str, Record]) -> str:
+    """A row in a line: what, our number, the published one."""
+    published = f" (published: {row.published})" if row.published else ""
+    return f"{row.what}: {_number(row, records)}{published}"
+
+
 def _number(row: Row, records: Mapping[str, Record]) -> str:
     try:
         number = evaluate(row.value, records)

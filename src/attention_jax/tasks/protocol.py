@@ -22,8 +22,7 @@ from attention_jax.typing import Array, Batch, Metrics, Params, PyTree, Rng
 Tree = TypeVar("Tree")
 
 
-@struct.dataclass
-class State:
+class State(struct.PyTreeNode):
     """Everything an update changes, and everything a checkpoint must hold.
 
     Any field may be a dict of parts (a GAN: `generator`, `discriminator`).
@@ -45,8 +44,7 @@ class State:
         return self.params if self.ema is None else self.ema
 
 
-@struct.dataclass
-class Aux:
+class Aux(struct.PyTreeNode):
     """What a loss returns beside its sum."""
 
     count: Array
@@ -75,8 +73,14 @@ Update = Callable[[State, Batch, Rng, Across], tuple[State, Metrics]]
 class Task(Protocol):
     """The contract between a task and the house around it."""
 
+    model: Any
+    """The Linen module, or a dict of several: what `attention_jax.load` hands out."""
+
     main_metric: tuple[str, str]
     """Name of the metric that picks the best checkpoint, and its direction: "max" or "min"."""
+
+    notes: dict[str, str]
+    """Metric -> how the last `score` computed it (a sacreBLEU signature)."""
 
     def example(self) -> Batch:
         """A small batch of the kinds of arrays this task takes, made without any data."""
@@ -145,7 +149,7 @@ def _microbatches(batch: Batch, parts: int) -> Batch:
 def gradient_sums(
     loss: Loss, state: State, batch: Batch, rng: Rng, across: Across, accumulate: int = 1
 ) -> tuple[PyTree, Array, Aux]:
-    """Summed gradients, summed loss and summed Aux of a batch, in `accumulate` parts one after another.
+    """Summed gradients, loss and Aux of a batch, in `accumulate` parts one after another.
 
     `model_state` and `task_state` go from part to part, as if the parts were batches.
     """

@@ -14,6 +14,7 @@ from attention_jax.data import words
 from attention_jax.data.tokenizers import BOS, EOS, PAD, Tokenizer
 from attention_jax.data.translation import Examples, example_batch
 from attention_jax.decoding import beam_search, greedy
+from attention_jax.errors import UserError
 from attention_jax.tasks import translation_metrics as scores
 from attention_jax.tasks.protocol import (
     Across,
@@ -57,7 +58,7 @@ def default_config() -> ml_collections.ConfigDict:
     tokenizer.kind: word, character or sentencepiece; size: entries, 0 keeps all words.
     loss.label_smoothing: 0 to 1.
     decode.beams: 1 is greedy. length_penalty: Wu's alpha. n_best: hypotheses given back.
-    decode.max_extra: target tokens allowed beyond the source's. max_source: longest input.
+    decode.max_length: target tokens at most. decode.max_source: longest input, in tokens.
     """
     return ml_collections.ConfigDict(
         {
@@ -77,7 +78,7 @@ def default_config() -> ml_collections.ConfigDict:
                 "beams": 1,
                 "length_penalty": 0.0,
                 "n_best": 1,
-                "max_extra": 50,
+                "max_length": 150,
                 "max_source": 256,
             },
         }
@@ -152,7 +153,7 @@ class Translation:
         return {"loss": (smoothed, count), "cross_entropy": (plain, count)}
 
     def summarize(self, means: dict[str, float]) -> dict[str, float]:
-        """Perplexity in place of cross-entropy, bounded so that an untrained model's is a number."""
+        """Perplexity in place of cross-entropy, bounded so that it is always a number."""
         rest = {name: value for name, value in means.items() if name != "cross_entropy"}
         return rest | {"perplexity": float(np.exp(min(means["cross_entropy"], 50.0)))}
 
@@ -173,7 +174,12 @@ class Translation:
             )
 
         options = self._decode
-        limits = {"max_length": source.shape[1] + options.max_extra, "bos": BOS, "eos": EOS}
+        if options.n_best > options.beams:
+            raise UserError(
+                f"config.decode.n_best is {options.n_best} and beams is {options.beams}: search "
+                "with at least as many beams"
+            )
+        limits = {"max_length": options.max_length, "bos": BOS, "eos": EOS}
         carry = self.model.apply(variables, memory, options.beams, method="start")
         if options.beams == 1:
             found = greedy(step, memory, carry, **limits)
@@ -216,7 +222,7 @@ class Translation:
         records = []
         for n in sorted(rows):
             row, source = rows[n], examples.sources[n]
-            record = {"source": source, "prediction": self._text(row)}
+            record: dict[str, Any] = {"source": source, "prediction": self._text(row)}
             if examples.targets is not None:
                 record["reference"] = examples.targets[n]
             record["score"] = float(row["scores"][0])

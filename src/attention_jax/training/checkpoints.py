@@ -114,7 +114,7 @@ class Checkpoints:
                 reason = " ".join(str(error).split())[:160]
                 if _differs_in_shape(error):
                     raise UserError(
-                        f"checkpoint {candidate} in {self.folder} belongs to another model: {reason}"
+                        f"checkpoint {candidate} in {self.folder} is of another model: {reason}"
                     ) from error
                 _log.warning(
                     "checkpoint %d in %s cannot be read (%s)", candidate, self.folder, reason
@@ -132,6 +132,11 @@ class Checkpoints:
             ),
         )
         return found["state"], found["progress"]
+
+    def progress(self, step: int) -> dict[str, Any]:
+        """What a checkpoint remembers beside its state."""
+        args = ocp.args.Composite(progress=ocp.args.JsonRestore())
+        return self._manager.restore(step, args=args)["progress"]
 
     def drop_after(self, step: int) -> None:
         """Deletes checkpoints newer than `step`: unreadable ones that a restore passed over."""

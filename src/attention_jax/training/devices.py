@@ -4,14 +4,13 @@ Both faces take the same arguments and give the same result to rounding:
 
     jit   `jax.jit` over a mesh with axes `data` and `model`. Batches are global arrays split along
           `data`; XLA inserts the reductions, so `across.sum` is the identity.
-    pmap  `jax.pmap` with the axis name `data`. Each device sees its own rows; `across.sum` is `psum`.
+    pmap  `jax.pmap` with the axis name `data`. Each device sees its rows; `across.sum` is `psum`.
 
 States enter and leave through `place` and `view`, so nothing else knows which face is in use, and a
 checkpoint written under one is read under the other.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -90,7 +89,7 @@ class Devices:
             )
         return Counted(
             lambda state, batch, rng: update(state, batch, rng, Across()),
-            # Fixed output shardings: left to XLA, a state could come back split and be traced again.
+            # Fixed output shardings: left to XLA, a state could come back split, and trace again.
             lambda fn: jax.jit(fn, donate_argnums=(0,), out_shardings=self._whole),
         )
 

@@ -33,7 +33,7 @@ class Predictor:
 
     def __call__(self, state: State, batches: Iterable[Batch]) -> list[Batch]:
         """An output a batch, on the host, rows that only fill up a batch removed."""
-        outputs = []
+        outputs: list[Batch] = []
         for batch in batches:
             output, mask = jax.device_get(self._predict(state, self._devices.put_batch(batch)))
             outputs.append({name: np.asarray(rows)[mask] for name, rows in output.items()})

@@ -1,4 +1,4 @@
-"""Stopping cleanly: on SIGTERM, on Ctrl-C, at a time limit, and on all processes at the same step."""
+"""Stopping cleanly: on a signal or at a time limit, and in all processes at the same step."""
 
 import enum
 import signal
@@ -18,7 +18,7 @@ class Stop(enum.IntEnum):
     TERMINATED = 3
 
 
-_SIGNALS = {signal.SIGTERM: Stop.TERMINATED, signal.SIGINT: Stop.INTERRUPTED}
+_SIGNALS: dict[int, Stop] = {signal.SIGTERM: Stop.TERMINATED, signal.SIGINT: Stop.INTERRUPTED}
 
 
 class Interruption:
@@ -46,7 +46,7 @@ class Interruption:
             signal.signal(number, handler)
 
     def _ask(self, number: int, _frame) -> None:
-        self._asked = _SIGNALS[signal.Signals(number)]
+        self._asked = _SIGNALS[number]
         signal.signal(number, self._before[number])
 
     def wanted(self, step: int) -> Stop:

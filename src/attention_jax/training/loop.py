@@ -8,6 +8,7 @@ seen to be finite, so that what is kept is good.
 
 import dataclasses
 import math
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -45,6 +46,8 @@ class Progressed:
     best: float | None = None
     best_step: int | None = None
     since_best: int = 0
+    seconds: float = 0.0
+    """Wall time so far, over all starts."""
 
     def improves(self, step: int, value: float, direction: str) -> bool:
         """Takes note of an evaluation; True where it is the best so far."""
@@ -96,6 +99,7 @@ class Loop:
           UserError: when a checkpoint cannot be written.
         """
         plan, stop = self.plan, Stop.NO
+        self._began = time.monotonic() - done.seconds
         previous: tuple[int, Metrics] | None = None
         with Interruption(plan.time_limit, plan.log_every) as interruption:
             while done.step < plan.steps and stop is Stop.NO:
@@ -131,6 +135,7 @@ class Loop:
         return step == self.plan.steps or (every > 0 and step % every == 0)
 
     def _save(self, state: State, done: Progressed, value: float | None) -> None:
+        done.seconds = time.monotonic() - self._began
         progress: dict[str, Any] = dataclasses.asdict(done)
         progress["key"] = jax.random.key_data(self.rng).tolist()
         self.checkpoints.save(done.step, self.devices.view(state), progress, value)

@@ -18,7 +18,7 @@ def default_config() -> ml_collections.ConfigDict:
     learning_rate: the schedule's peak. Adadelta's papers use 1.
     schedule.name: constant; cosine (to zero at the last step); transformer (inverse square root of
       the step, peak at the end of the warmup); halving (halved at `first`, then `every` steps).
-    schedule.warmup: steps of linear increase before the schedule proper, whose steps count from there.
+    schedule.warmup: steps of linear increase before the schedule, whose steps count from there.
     clip: largest global norm of the gradient; 0 does not clip.
     b1, b2, eps: Adam's; Adadelta and RMSProp take `decay` (rho) and `eps`.
     ema: decay of the averaged parameters used for evaluation; 0 keeps none.

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar with rate and time left, or plain lines where it is no terminal."""
+"""Progress on standard error: a bar with rate and time left; plain lines where no terminal is."""
 
 import sys
 import time
@@ -61,7 +61,7 @@ class Progress:
 
     @property
     def rate(self) -> float:
-        """Steps a second over the last steps (compilation of the first ones passes out of sight)."""
+        """Steps a second over the last ones (the first one's compilation passes out of sight)."""
         if len(self._marks) < 2:
             return 0.0
         (then, first), (now, last) = self._marks[0], self._marks[-1]

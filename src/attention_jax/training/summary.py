@@ -1,6 +1,7 @@
 """What a run is made of, said before it starts: parameters, and arithmetic per step."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
@@ -29,19 +30,23 @@ def matmul_flops(fn: Callable, *args) -> int:
     return _count(jax.make_jaxpr(fn)(*args).jaxpr)
 
 
+def _shape(variable: Any) -> tuple[int, ...]:
+    return variable.aval.shape
+
+
 def _count(jaxpr: core.Jaxpr) -> int:
     total = 0
     for equation in jaxpr.eqns:
         name = equation.primitive.name
         if name == "dot_general":
             (contracted, _), _ = equation.params["dimension_numbers"]
-            depth = np.prod([equation.invars[0].aval.shape[axis] for axis in contracted])
-            total += int(2 * depth * np.prod(equation.outvars[0].aval.shape))
+            depth = np.prod([_shape(equation.invars[0])[axis] for axis in contracted])
+            total += int(2 * depth * np.prod(_shape(equation.outvars[0])))
         elif name == "conv_general_dilated":
-            kernel = equation.invars[1].aval.shape
+            kernel = _shape(equation.invars[1])
             features = kernel[equation.params["dimension_numbers"].rhs_spec[0]]
             depth = np.prod(kernel) / features
-            total += int(2 * depth * np.prod(equation.outvars[0].aval.shape))
+            total += int(2 * depth * np.prod(_shape(equation.outvars[0])))
         else:
             times = equation.params["length"] if name == "scan" else 1
             total += times * sum(_count(inner) for inner in core.jaxprs_in_params(equation.params))

@@ -1,0 +1,165 @@
+"""Using what was trained: evaluating, predicting, and the model in Python's hands."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import ml_collections
+from flax import linen as nn
+
+from attention_jax import workdir as workdirs
+from attention_jax.errors import UserError
+from attention_jax.experiment import Experiment
+from attention_jax.tasks.protocol import State
+from attention_jax.training.checkpoints import Checkpoints
+from attention_jax.training.devices import Devices
+from attention_jax.training.evaluation import Evaluation, Evaluator, Predictor
+from attention_jax.typing import Params
+from attention_jax.viz.save import save_figures
+from attention_jax.workdir import writable
+
+
+@dataclasses.dataclass(frozen=True)
+class Restored:
+    """A trained state, ready to use, and the devices it is on."""
+
+    state: State
+    step: int
+    devices: Devices
+
+
+def restore(experiment: Experiment, workdir: Path, checkpoint: str = "best") -> Restored:
+    """A checkpoint of a workdir.
+
+    Args:
+      experiment: built with this workdir.
+      workdir: that was trained.
+      checkpoint: "best", "last" or a step.
+
+    Raises:
+      UserError: when there is no such checkpoint.
+    """
+    folder = workdir / "checkpoints"
+    if not folder.is_dir():
+        raise UserError(f"{workdir} has no checkpoint yet: train with --workdir={workdir}")
+    config, task = experiment.config, experiment.task
+    devices = Devices("jit", config.devices)
+    checkpoints = Checkpoints(folder, config.keep, task.main_metric[1], read_only=True)
+    try:
+        like = devices.like(jax.eval_shape(task.init, jax.random.key(0), task.example()))
+        state, progress = checkpoints.restore(like, _step_of(checkpoint))
+        best = progress["best_step"]
+        if checkpoint == "best" and best is not None and best != progress["step"]:
+            state, progress = checkpoints.restore(like, best)
+    finally:
+        checkpoints.close()
+    return Restored(state, progress["step"], devices)
+
+
+def _step_of(checkpoint: str) -> int | None:
+    if checkpoint in ("best", "last"):
+        return None
+    if not checkpoint.isdecimal():
+        raise UserError(f"--checkpoint={checkpoint} is not best, last or a step")
+    return int(checkpoint)
+
+
+def evaluate(
+    experiment: Experiment, workdir: Path, split: str, checkpoint: str = "best"
+) -> Evaluation:
+    """Metrics of a split; its predictions and pictures go to the workdir.
+
+    Raises:
+      UserError: for a split or checkpoint that is not there.
+    """
+    batches = experiment.data.split(split)
+    restored = restore(experiment, workdir, checkpoint)
+    evaluator = Evaluator(experiment.task, restored.devices, split, lambda: batches)
+    evaluation = evaluator.run(restored.state)
+    with writable(workdir):
+        write_lines(
+            workdir / "predictions" / f"{split}.jsonl",
+            experiment.task.describe(split, evaluation.outputs),
+        )
+        pictures = experiment.task.pictures(split, evaluation.outputs)
+        save_figures(pictures, workdir / "pictures", split)
+    return evaluation
+
+
+def predict(
+    experiment: Experiment, workdir: Path, lines: Sequence[str], pictures: Path | None = None
+) -> list[dict[str, Any]]:
+    """A record of each line's prediction, in their order; pictures where a folder is given.
+
+    Raises:
+      UserError: for a line that cannot be predicted from, or when nothing was trained.
+    """
+    # Before the checkpoint is read: a mistake in the input should not take that long to show.
+    batches = experiment.data.inputs(lines)
+    records, outputs = _predict(experiment, restore(experiment, workdir), lines, batches)
+    if pictures is not None:
+        with writable(pictures):
+            save_figures(experiment.task.pictures("input", outputs), pictures, "input")
+    return records
+
+
+def _predict(experiment, restored, lines, batches=None):
+    batches = experiment.data.inputs(lines) if batches is None else batches
+    outputs = Predictor(experiment.task, restored.devices)(restored.state, batches)
+    return experiment.task.describe("input", outputs), outputs
+
+
+def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """JSON lines, in place at once: a kill leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".tmp")
+    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Loaded:
+    """A trained model in Python's hands.
+
+    Attributes:
+      model: the Linen module; `model.apply({"params": params}, ...)`.
+      params: of the chosen checkpoint, averaged where training averaged them.
+      step: of that checkpoint.
+      config: resolved, as trained.
+      experiment: task and data; a translation's tokenizers are `experiment.data.source_tokenizer`
+        and `target_tokenizer`.
+    """
+
+    model: nn.Module
+    params: Params
+    step: int
+    config: ml_collections.ConfigDict
+    experiment: Experiment
+    _restored: Restored
+
+    def predict(self, lines: Sequence[str]) -> list[dict[str, Any]]:
+        """A record of each line's prediction, as `attention-jax predict --json` prints it."""
+        records, _ = _predict(self.experiment, self._restored, lines)
+        return records
+
+
+def load(workdir: Path, checkpoint: str = "best") -> Loaded:
+    """See `attention_jax.load`."""
+    run = workdirs.reopen(workdir)
+    built = run.build()
+    restored = restore(built, workdir, checkpoint)
+    params = restored.state.averaged
+    return Loaded(built.task.model, params, restored.step, run.config, built, restored)
+
+
+def training_seconds(workdir: Path) -> float:
+    """Wall time that training took up to the newest checkpoint, over all its starts."""
+    checkpoints = Checkpoints(workdir / "checkpoints", read_only=True)
+    try:
+        return float(checkpoints.progress(checkpoints.steps[-1])["seconds"])
+    finally:
+        checkpoints.close()
