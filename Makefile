@@ -1,0 +1,49 @@
+# `make demo` and `make test` do all set-up on a machine that has python3, pip and make. Each command
+# is printed as it runs, so that you can run it yourself.
+
+PYTHON ?= python3
+# The uv that is there, or one fetched by pip into this folder.
+UV := $(shell command -v uv || echo .uv/bin/uv)
+RUN := .venv/bin
+
+.PHONY: demo test test-all lint types results clean
+
+demo: .venv/demo
+	$(RUN)/attention-jax train --config=translation/rnnsearch --workdir=demo/rnnsearch
+	$(RUN)/attention-jax evaluate --workdir=demo/rnnsearch --split=test --beside=seq2seq
+	$(RUN)/attention-jax predict --workdir=demo/rnnsearch --pictures=demo/pictures \
+	  "Sunday, November 22, 2026" "4 kilometers, 3 hours ago, and twenty-one"
+	@echo "Look at demo/pictures and demo/rnnsearch/pictures; type phrases of your own:"
+	@echo "  $(RUN)/attention-jax predict --workdir=demo/rnnsearch \"May 1 – June 3, 1999\""
+
+test: .venv/dev
+	$(RUN)/python -m pytest -n 2 -m "not long"
+	$(RUN)/attention-jax results --check
+
+test-all: .venv/dev
+	$(RUN)/python -m pytest -n 2
+	$(RUN)/attention-jax results --check
+
+lint: .venv/dev
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+
+types: .venv/dev
+	$(RUN)/mypy
+
+results: .venv/dev
+	$(RUN)/attention-jax results
+
+clean:
+	rm -rf .venv .uv demo
+
+.venv/demo: uv.lock | $(UV)
+	$(UV) sync --frozen --inexact --no-dev
+	@touch $@
+
+.venv/dev: uv.lock | $(UV)
+	$(UV) sync --frozen
+	@touch $@ .venv/demo
+
+.uv/bin/uv:
+	$(PYTHON) -m pip install --quiet --target .uv uv
