@@ -3,9 +3,10 @@
 import functools
 
 from attention_jax.data.cldr import moments, names, numbers, quantities
-from attention_jax.data.cldr.draw import Clause, Dice, Template
+from attention_jax.data.cldr.draw import Clause, Dice, Draw, Template
 from attention_jax.data.cldr.languages import Pair
-from attention_jax.data.cldr.pieces import UnfitPatternError
+from attention_jax.data.cldr.pieces import Piece, UnfitPatternError
+from attention_jax.data.words import join, split
 from attention_jax.errors import UserError
 
 FEWEST = 30
@@ -26,7 +27,9 @@ def templates(pair: Pair) -> tuple[Template, ...]:
         moments.RECIPES + numbers.RECIPES + quantities.RECIPES + names.RECIPES
     ):
         try:
-            found.append(Template(recipe, _retry(recipe, make(pair)), weight))
+            draw = _retry(recipe, make(pair))
+            if _is_whole(draw(Dice(0)).piece):
+                found.append(Template(recipe, draw, weight))
         except UnfitPatternError:
             continue
     if len(found) < FEWEST:
@@ -37,7 +40,12 @@ def templates(pair: Pair) -> tuple[Template, ...]:
     return tuple(found)
 
 
-def _retry(recipe: str, draw):
+def _is_whole(piece: Piece) -> bool:
+    """Whether the words are still the same words in the text they make."""
+    return all(split(join(words)) == list(words) for words in (piece.source, piece.target))
+
+
+def _retry(recipe: str, draw: Draw) -> Draw:
     """Draws again when a language has no pattern for just this value (Arabic: "two hours")."""
 
     def steady(dice: Dice) -> Clause:

@@ -87,8 +87,8 @@ def _owner(field: str, source: Iterable[str]) -> str | None:
 def _cut(pattern: str) -> list[tuple[str, str]]:
     """Cuts a pattern into (field, its letters) and ("", literal text)."""
     cut: list[tuple[str, str]] = []
-    for kind, value in tokenize_pattern(pattern):
-        if kind == "chars":
+    for _, value in tokenize_pattern(pattern):
+        if isinstance(value, str):
             cut.append(("", value))
             continue
         letter, length = value
@@ -120,7 +120,7 @@ def _text(language: str, field: str, value: Any, letters: str) -> str:
         zone = datetime.timezone(datetime.timedelta(minutes=value))
         moment = datetime.datetime(2000, 1, 1, tzinfo=zone)
         return get_timezone_gmt(moment, locale=locale(language))
-    moments = {
+    moments: dict[str, Callable[[], datetime.date | datetime.time]] = {
         "year": lambda: datetime.date(value, 1, 1),
         "month": lambda: datetime.date(2000, value, 1),
         "day": lambda: datetime.date(2000, 1, value),

@@ -56,9 +56,12 @@ class Clause(NamedTuple):
     """(kind, value): ("number", "105"), ("date", "11-22")."""
 
 
+Draw = Callable[[Dice], Clause]
+
+
 class Template(NamedTuple):
     """A kind of clause."""
 
     name: str
-    draw: Callable[[Dice], Clause]
+    draw: Draw
     weight: float = 1.0

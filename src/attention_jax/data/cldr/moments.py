@@ -14,12 +14,11 @@ from attention_jax.data.cldr.dates import (
     skeleton,
     style,
 )
-from attention_jax.data.cldr.draw import Clause, Dice
+from attention_jax.data.cldr.draw import Clause, Dice, Draw
 from attention_jax.data.cldr.inventories import YEARS
 from attention_jax.data.cldr.languages import Pair, both
 from attention_jax.data.cldr.pieces import Piece, UnfitPatternError, form
 
-Draw = Callable[[Dice], Clause]
 Pattern = Callable[[Locale], str]
 
 _FIRST = datetime.date(YEARS[0], 1, 1).toordinal()

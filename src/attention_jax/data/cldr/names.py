@@ -8,14 +8,12 @@ from babel.core import get_global, parse_locale
 from babel.dates import get_timezone_location
 
 from attention_jax.data.cldr import align
-from attention_jax.data.cldr.draw import Clause, Dice
+from attention_jax.data.cldr.draw import Clause, Dice, Draw
 from attention_jax.data.cldr.inventories import CITIES, CURRENCIES, LANGUAGES, SCRIPTS, TERRITORIES
 from attention_jax.data.cldr.languages import Pair, both
 from attention_jax.data.cldr.lists import list_form
 from attention_jax.data.cldr.numbers import in_words
 from attention_jax.data.cldr.pieces import Piece, UnfitPatternError, form, name
-
-Draw = Callable[[Dice], Clause]
 
 _CODES = {
     "territory": TERRITORIES,
@@ -143,9 +141,11 @@ def places(pair: Pair) -> Draw:
     pattern = both(pair, lambda locale: locale.zone_formats["fallback"])
     together = form(*(text.replace("%(0)s", "{0}").replace("%(1)s", "{1}") for text in pattern))
     cities, territories = names(pair, "city"), names(pair, "territory")
-    home = get_global("zone_territories")
+    home: dict[str | int, str] = dict(get_global("zone_territories"))
     known = [
-        (cities[zone], territories[home[zone]]) for zone in cities if home.get(zone) in territories
+        (cities[zone], territories[home[zone]])
+        for zone in cities
+        if zone in home and home[zone] in territories
     ]
     if not known:
         raise UnfitPatternError(f"no city in a country in {pair}")

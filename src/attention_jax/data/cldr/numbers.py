@@ -6,12 +6,11 @@ digit, a scale and the units. Words that stand for the same part are linked.
 """
 
 import functools
-from collections.abc import Callable
 
 from babel import Locale
 
 from attention_jax.data.cldr import align
-from attention_jax.data.cldr.draw import Clause, Dice
+from attention_jax.data.cldr.draw import Clause, Dice, Draw
 from attention_jax.data.cldr.inventories import YEARS
 from attention_jax.data.cldr.languages import Number, Pair, both, figures, spell
 from attention_jax.data.cldr.pieces import Form, Piece, UnfitPatternError, form, name
@@ -162,7 +161,7 @@ def spelled_ranges(pair: Pair, to: str = "cardinal") -> tuple[tuple[int, int], .
     return tuple(ranges)
 
 
-def cardinals(pair: Pair) -> Callable[[Dice], Clause]:
+def cardinals(pair: Pair) -> Draw:
     """Like "two hundred and five"."""
     ranges = spelled_ranges(pair)
 
@@ -177,7 +176,7 @@ def cardinals(pair: Pair) -> Callable[[Dice], Clause]:
     return draw
 
 
-def ordinals(pair: Pair) -> Callable[[Dice], Clause]:
+def ordinals(pair: Pair) -> Draw:
     """Like "twenty-first".
 
     Raises:
@@ -197,7 +196,7 @@ def ordinals(pair: Pair) -> Callable[[Dice], Clause]:
     return draw
 
 
-def years_in_words(pair: Pair) -> Callable[[Dice], Clause]:
+def years_in_words(pair: Pair) -> Draw:
     """Like "nineteen eighty-four".
 
     Raises:
@@ -217,7 +216,7 @@ def years_in_words(pair: Pair) -> Callable[[Dice], Clause]:
     return draw
 
 
-def digits_and_words(pair: Pair) -> Callable[[Dice], Clause]:
+def digits_and_words(pair: Pair) -> Draw:
     """Like "42 (forty-two)", as on a cheque."""
     both_ways = form("{0} ({1})", "{0} ({1})", digits=[0])
     highest = spelled_ranges(pair)[-1][1]

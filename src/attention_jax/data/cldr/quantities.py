@@ -1,5 +1,6 @@
 """Clauses that say how much: units, durations, prices, per cents, large numbers."""
 
+import contextlib
 import datetime
 import functools
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from babel.numbers import (
 )
 from babel.units import format_compound_unit, format_unit
 
-from attention_jax.data.cldr.draw import Clause, Dice
+from attention_jax.data.cldr.draw import Clause, Dice, Draw
 from attention_jax.data.cldr.inventories import (
     CURRENCIES,
     DURATIONS,
@@ -29,8 +30,12 @@ from attention_jax.data.cldr.numbers import ROUND, digits, keys
 from attention_jax.data.cldr.pieces import Form, Piece, UnfitPatternError, form
 from attention_jax.data.words import split
 
-Draw = Callable[[Dice], Clause]
 Say = Callable[[Locale, Decimal], str]
+
+
+# What numbers may look like: in some languages 5, 11, 21 and 1.5 have plurals of their own.
+_EXAMPLES = (*map(str, range(1, 101)), "0", *(f"{n}.{d}" for n in range(22) for d in range(1, 10)))
+_CENTS = tuple(f"{n // 100}.{n % 100:02}" for n in range(2200))
 
 
 def draw_number(dice: Dice) -> Number:
@@ -59,22 +64,39 @@ def draw_cents(dice: Dice) -> Number:
 class Counted:
     """Something counted, in both languages: the form depends on each language's plural."""
 
-    def __init__(self, pair: Pair, say: Say, heads: Say | None = None, example: Number = "5"):
+    def __init__(
+        self,
+        pair: Pair,
+        say: Say,
+        heads: Say | None = None,
+        examples: tuple[Number, ...] = _EXAMPLES,
+    ):
         """Takes `say`'s word for it.
 
         Args:
           pair: the languages.
           say: the text for a number ("3 hours", "in 3 hours").
           heads: as `say`, of the thing alone ("3 hours"): tells "hours" from the words around it.
-
-          example: a number written as all that will be asked for: prices with their cents.
+          examples: numbers of the kind that will be asked for: prices with their cents. The forms
+            come from them, not from what is asked for first, so that the same is always the same.
 
         Raises:
           UnfitPatternError: a language does not have it.
         """
-        self.pair, self.say, self.heads, self.example = pair, say, heads, example
+        self.pair, self.say, self.heads = pair, say, heads
         self._forms: dict[tuple[str, ...], Form] = {}
-        self.piece(example)
+        for categories, values in _by_category(pair, examples).items():
+            for value in values:
+                with contextlib.suppress(UnfitPatternError):
+                    self._forms[categories] = self._form(value)
+                    break
+        if not self._forms:
+            raise UnfitPatternError(f"no form of {examples} in {pair}")
+
+    @property
+    def sources(self) -> frozenset[tuple[str | int, ...]]:
+        """What it is called in the source, over all plurals."""
+        return frozenset(form.source for form in self._forms.values())
 
     def piece(self, value: Number) -> Piece:
         """The piece for a number.
@@ -84,7 +106,7 @@ class Counted:
         """
         categories = plural(self.pair.source, value), plural(self.pair.target, value)
         if categories not in self._forms:
-            self._forms[categories] = self._form(value)
+            raise UnfitPatternError(f"{value} is not written with digits in {self.pair}")
         return self._forms[categories].fill((digits(self.pair, value),))
 
     def _form(self, value: Number) -> Form:
@@ -100,6 +122,17 @@ class Counted:
         head, translation = pattern(self.heads)
         heads = _alike(head, source), _alike(translation, target)
         return form(source, target, digits=[0], heads=heads)
+
+
+@functools.cache
+def _by_category(pair: Pair, examples: tuple[Number, ...]) -> dict[tuple[str, str], list[Number]]:
+    """The first few examples of each plural category of source and target."""
+    found: dict[tuple[str, str], list[Number]] = {}
+    for value in examples:
+        alike = found.setdefault((plural(pair.source, value), plural(pair.target, value)), [])
+        if len(alike) < 3:
+            alike.append(value)
+    return found
 
 
 def _alike(heads: str, text: str) -> list[str]:
@@ -129,16 +162,15 @@ def fitting(
     pair: Pair, counted: Callable[[Pair, str], Counted], codes: Sequence[str]
 ) -> list[Counted]:
     """What can be counted in both languages, and is not said alike in the source only."""
-    kept: dict[tuple[str, ...], Counted] = {}
+    kept: list[Counted] = []
     for code in codes:
-        try:
+        with contextlib.suppress(UnfitPatternError):
             thing = counted(pair, code)
-            kept.setdefault(thing.piece(thing.example).source, thing)
-        except UnfitPatternError:
-            continue
+            if all(thing.sources.isdisjoint(other.sources) for other in kept):
+                kept.append(thing)
     if not kept:
         raise UnfitPatternError(f"nothing of {codes} fits {pair}")
-    return list(kept.values())
+    return kept
 
 
 def quantities(pair: Pair) -> Draw:
@@ -184,15 +216,18 @@ def durations(direction: int) -> Callable[[Pair], Draw]:
     def make(pair: Pair) -> Draw:
         def counted(pair: Pair, code: str) -> Counted:
             def say(locale: Locale, value: Decimal, direction: int = direction) -> str:
-                span = datetime.timedelta(
-                    seconds=int(value) * DURATIONS[code][1] * (direction or 1)
-                )
+                seconds = int(value) * DURATIONS[code][1] * (direction or 1)
                 return format_timedelta(
-                    span, code, threshold=1, add_direction=bool(direction), locale=locale
+                    datetime.timedelta(seconds=seconds),
+                    code,  # type: ignore[arg-type]
+                    threshold=1,
+                    add_direction=bool(direction),
+                    locale=locale,
                 )
 
             heads = functools.partial(say, direction=0) if direction else None
-            return Counted(pair, say, heads=heads)
+            numbers = tuple(str(number) for number in range(1, DURATIONS[code][0] + 1))
+            return Counted(pair, say, heads, numbers)
 
         codes = list(DURATIONS)
         spans = [(counted(pair, code), DURATIONS[code][0]) for code in codes]
@@ -237,7 +272,7 @@ def prices(pair: Pair) -> Draw:
         return Counted(
             pair,
             lambda locale, value: format_currency(value, code, locale=locale, format_type="name"),
-            example="5.50",
+            examples=_CENTS,
         )
 
     whole, exact = fitting(pair, money, CURRENCIES), fitting(pair, change, CURRENCIES)
@@ -258,7 +293,7 @@ def signed_prices(pair: Pair) -> Draw:
         def say(locale: Locale, value: Decimal) -> str:
             return format_currency(value, code, locale=locale)
 
-        return Counted(pair, say, example="5.50")
+        return Counted(pair, say, examples=_CENTS)
 
     currencies = fitting(pair, money, SYMBOLS)
 
@@ -309,7 +344,9 @@ def large_numbers(pair: Pair) -> Draw:
     powers = [compact(power) for power in (3, 6, 9)]
 
     def draw(dice: Dice) -> Clause:
-        value = str(dice.between(1, 99)) if dice.chance(0.5) else draw_tenths(dice)
+        value = str(dice.between(1, 99))
+        if dice.chance(0.5):
+            value += f".{dice.between(1, 9)}"
         return _count(dice.pick(powers), value)
 
     return draw
