@@ -15,6 +15,7 @@ os.environ.setdefault(
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 os.environ.setdefault("MPLBACKEND", "agg")
 
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -27,3 +28,20 @@ install_import_hook(
 # Deadlines measure the machine, not the code.
 settings.register_profile("house", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("house")
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory) -> Path:
+    """Prepared data, shared by the tests of one process."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(scope="session")
+def trained(data_dir, tmp_path_factory) -> Path:
+    """The workdir of a finished RNNsearch smoke run; tests copy it before they change it."""
+    from attention_jax.cli import main
+
+    workdir = tmp_path_factory.mktemp("trained")
+    arguments = ["--config=translation/rnnsearch:smoke", f"--workdir={workdir}"]
+    assert main(["train", *arguments, f"--data_dir={data_dir}"]) == 0
+    return workdir

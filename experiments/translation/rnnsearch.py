@@ -28,9 +28,9 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     config = experiment.default_config()
     config.update(translation.default_config())
     config.data.update(languages)
-    config.steps = 2000
+    config.steps = 1200
     config.batch_size = 64
-    config.evaluate_every = 500
+    config.evaluate_every = 400
     config.model = ml_collections.ConfigDict(
         {
             "embedding": 128,
@@ -49,7 +49,8 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     config.optimizer.schedule.warmup = 100
     if "smoke" in words:
         experiment.shrink(config, steps=4, batch_size=8)
-        config.data.update(train_size=200, test_size=16)
+        config.data.update(train_size=400, validation_size=16, test_size=16, long_size=8)
+        config.data.buckets = (64,)
         config.model.update(embedding=8, hidden=8, alignment=8, maxout=8)
     return config.lock()
 

@@ -5,13 +5,13 @@ import functools
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax
 import ml_collections
 import numpy as np
 
-from attention_jax.data import parallel, words
+from attention_jax.data import cldr, parallel, words
 from attention_jax.data.batches import Plan, PlannedBatches, Ragged, lengths_of
 from attention_jax.data.tokenizers import (
     EOS,
@@ -48,13 +48,45 @@ class Examples:
 
 class Corpus(Protocol):
     """Where sentence pairs come from. Evaluation splits besides "train"; the first is looked at
-    during training."""
+    during training.
+    """
 
     splits: tuple[str, ...]
 
     def examples(self, split: str) -> Examples: ...
 
     def hash(self) -> str: ...
+
+
+class CldrCorpus:
+    """The embedded phrases, prepared on first use.
+
+    Raises:
+      UserError: for languages that are not to be had.
+    """
+
+    splits = ("validation", "test", "test_long")
+
+    def __init__(self, config: ml_collections.ConfigDict, data_dir: Path):
+        names = ("source", "target", "train_size", "validation_size", "test_size", "long_size")
+        source, target, *sizes = (config[name] for name in names)
+        self._config = cldr.CldrConfig(source, target, *sizes, seed=config.seed)
+        self._data_dir = data_dir
+
+    def examples(self, split: str) -> Examples:
+        """The phrases of a split, with their gold alignments."""
+        phrases = cldr.load(self._config, split, self._data_dir)
+        links = [_links(alignment) for alignment in phrases.alignments]
+        return Examples(phrases.sources, phrases.targets, links)
+
+    def hash(self) -> str:
+        """Of the generator and what it draws on."""
+        return cldr.generator_hash(self._config)[:16]
+
+
+def _links(alignment: str) -> Links:
+    pairs = (link.split("-") for link in alignment.split())
+    return {(int(source), int(target)) for source, target in pairs}
 
 
 class FileCorpus:
@@ -231,28 +263,30 @@ class TranslationData:
         )
 
     def _tokenizer(self, side: str) -> Tokenizer:
-        config = self._config.tokenizer
-        kind: type[WordTokenizer] | type[CharacterTokenizer] | type[SentencePieceTokenizer]
-        match config.kind:
-            case "word":
-                kind = WordTokenizer
-            case "character":
-                kind = CharacterTokenizer
-            case "sentencepiece":
-                kind = SentencePieceTokenizer
-            case _:
-                raise UserError(
-                    f"config.tokenizer.kind is {config.kind!r}: choose word, character or "
-                    "sentencepiece"
-                )
+        kind = _tokenizer_kind(self._config.tokenizer)
         if self._folder is not None and any(self._folder.glob(f"{side}.*")):
             return kind.load(self._folder, side)
         examples = self.examples("train")
         texts = examples.sources if side == "source" else examples.targets or []
-        tokenizer = kind.train(texts, config.size or None)
+        tokenizer = kind.train(texts, self._config.tokenizer.size or None)
         if self._folder is not None and jax.process_index() == 0:
             tokenizer.save(self._folder, side)
         return tokenizer
+
+
+def _tokenizer_kind(config: ml_collections.ConfigDict) -> Any:
+    match config.kind:
+        case "word":
+            return WordTokenizer
+        case "character":
+            return CharacterTokenizer
+        case "sentencepiece" if config.size:
+            return SentencePieceTokenizer
+        case "sentencepiece":
+            raise UserError("config.tokenizer.size is 0: say how many pieces sentencepiece may use")
+    raise UserError(
+        f"config.tokenizer.kind is {config.kind!r}: choose word, character or sentencepiece"
+    )
 
 
 def example_batch(rows: int = 2, time: int = 4) -> Batch:

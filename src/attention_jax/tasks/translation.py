@@ -52,7 +52,8 @@ def default_config() -> ml_collections.ConfigDict:
     """What every translation experiment's config adds to the common one.
 
     data.name: "cldr_phrases" (embedded), or "files" with data.train, data.validation, data.test:
-      each "pairs.tsv" or "source.txt,target.txt", gzip too. data.source, data.target: languages.
+      each "pairs.tsv" or "source.txt,target.txt", gzip too.
+    data.source, data.target: languages. data.*_size, data.seed: phrases of cldr_phrases to make.
     data.buckets: lengths in tokens to which batches are padded.
     data.max_words: longer lines of files are left out of training.
     tokenizer.kind: word, character or sentencepiece; size: entries, 0 keeps all words.
@@ -66,6 +67,11 @@ def default_config() -> ml_collections.ConfigDict:
                 "name": "cldr_phrases",
                 "source": "en",
                 "target": "fr",
+                "train_size": 48_000,
+                "validation_size": 1_000,
+                "test_size": 1_000,
+                "long_size": 500,
+                "seed": 0,
                 "train": "",
                 "validation": "",
                 "test": "",

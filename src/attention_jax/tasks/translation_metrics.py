@@ -14,7 +14,7 @@ from attention_jax.typing import Float
 
 Link = tuple[int, int]
 
-LENGTH_EDGES = (0, 10, 20, 30, 40, 50, 60)
+LENGTH_EDGES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90)
 
 
 class CorpusScores(NamedTuple):

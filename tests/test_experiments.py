@@ -1,0 +1,56 @@
+"""Every experiment's `:smoke` trains, evaluates and predicts from its workdir."""
+
+import json
+
+import pytest
+
+import attention_jax
+from attention_jax import experiment
+from attention_jax.cli import main
+
+INPUTS = {"translation": ["Sunday, November 22, 2026", "3 hours"]}
+
+
+@pytest.mark.parametrize("name", experiment.names())
+def test_smoke_trains_evaluates_and_predicts(name, data_dir, tmp_path, capsys):
+    folders = [f"--workdir={tmp_path}", f"--data_dir={data_dir}"]
+    assert main(["train", f"--config={name}:smoke", *folders]) == 0
+    assert main(["evaluate", *folders, "--json"]) == 0
+    metrics = json.loads(capsys.readouterr().out.splitlines()[-1])
+    task = name.split("/")[0]
+    assert experiment.load(f"{name}:smoke", folders=_folders(data_dir)).task.main_metric[0] in metrics
+    pictures = tmp_path / "own"
+    assert main(["predict", *folders, f"--pictures={pictures}", *INPUTS[task]]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(INPUTS[task])
+    assert (tmp_path / "predictions" / "test.jsonl").is_file()
+    assert list((tmp_path / "pictures").glob("*.png"))
+
+
+@pytest.mark.parametrize("name", experiment.names())
+def test_every_default_has_a_sweep_whose_keys_exist(name):
+    source = experiment.find(name)
+
+    class First:
+        def suggest_categorical(self, name, choices):
+            return choices[0]
+
+    values = source.module.sweep(First())
+    assert values
+    experiment.override(source.config(), values)
+
+
+@pytest.mark.parametrize("name", experiment.names())
+def test_the_docstring_says_what_and_how(name):
+    text = experiment.find(name).path.read_text(encoding="utf-8")
+    assert f"attention-jax train --config={name}" in text
+
+
+def test_a_loaded_model_predicts_what_the_command_does(trained, capsys):
+    loaded = attention_jax.load(trained)
+    assert main(["predict", f"--workdir={trained}", "--json", "3 hours"]) == 0
+    assert loaded.predict(["3 hours"]) == [json.loads(capsys.readouterr().out)]
+    assert loaded.step == 4
+
+
+def _folders(data_dir):
+    return experiment.Folders(data_dir=data_dir)

@@ -1,0 +1,235 @@
+"""A user's mistake is one sentence that names the thing and the remedy, and exit status 2."""
+
+import json
+import resource
+import shutil
+
+import pytest
+
+from attention_jax.cli import main
+
+SMOKE = "--config=translation/rnnsearch:smoke"
+
+
+@pytest.fixture
+def says(capsys):
+    """Runs a command that must fail, and returns its sentence."""
+
+    def run(*arguments: object) -> str:
+        capsys.readouterr()
+        assert main([str(argument) for argument in arguments]) == 2
+        output = capsys.readouterr()
+        assert "Traceback" not in output.err
+        assert output.out == ""
+        sentence = output.err.splitlines()[-1]
+        assert sentence.startswith("attention-jax: ")
+        return sentence
+
+    return run
+
+
+def test_a_misspelt_config_key(says, tmp_path):
+    sentence = says("train", SMOKE, f"--workdir={tmp_path}", "--config.model.hiden=3")
+    assert "no key 'model.hiden'" in sentence
+    assert "did you mean config.model.hidden?" in sentence
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("override", ["model.hidden=wide", "steps=many", "data.buckets=(1,'a')"])
+def test_a_mistyped_config_value(override, says, tmp_path):
+    name = override.partition("=")[0]
+    sentence = says("train", SMOKE, f"--workdir={tmp_path}", f"--config.{override}")
+    assert f"config.{name}" in sentence
+
+
+def test_a_config_value_left_out(says, tmp_path):
+    assert "has no value" in says("train", SMOKE, f"--workdir={tmp_path}", "--config.steps")
+
+
+def test_an_unknown_experiment(says, tmp_path):
+    sentence = says("train", "--config=translation/rnnserch", f"--workdir={tmp_path}")
+    assert "did you mean translation/rnnsearch?" in sentence
+
+
+def test_a_missing_experiment_file(says, tmp_path):
+    sentence = says("train", "--config=mine.py", f"--workdir={tmp_path}")
+    assert "no experiment file mine.py" in sentence
+
+
+def test_an_unknown_argument_of_an_experiment(says, tmp_path):
+    sentence = says("train", "--config=translation/rnnsearch:smok", f"--workdir={tmp_path}")
+    assert "'smok'" in sentence
+    assert "smoke" in sentence
+
+
+@pytest.mark.parametrize("given", [SMOKE, "--workdir=w"])
+def test_a_missing_config_or_workdir(given, says):
+    missing = "--workdir" if given == SMOKE else "--config"
+    assert missing in says("train", given)
+
+
+def test_an_unknown_option(says, tmp_path):
+    assert "--wrokdir=w" in says("train", SMOKE, f"--workdir={tmp_path}", "--wrokdir=w")
+
+
+def test_an_unsupported_language(says, tmp_path, data_dir):
+    arguments = (f"--workdir={tmp_path}", f"--data_dir={data_dir}")
+    assert "xx" in says("train", f"{SMOKE},target=xx", *arguments)
+
+
+def test_a_workdir_of_another_experiment(says, trained):
+    sentence = says("train", "--config=translation/seq2seq:smoke", f"--workdir={trained}")
+    assert "holds a run of translation/rnnsearch:smoke" in sentence
+
+
+def test_a_workdir_trained_with_another_config(says, trained):
+    sentence = says("train", SMOKE, f"--workdir={trained}", "--config.model.hidden=9")
+    assert "config.model.hidden = 8, not 9" in sentence
+
+
+def test_a_workdir_without_a_run(says, tmp_path):
+    assert "holds no run" in says("evaluate", f"--workdir={tmp_path}")
+
+
+def test_a_workdir_with_a_config_that_is_no_json(says, trained, tmp_path):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "config.json").write_text('{"experiment": ')
+    assert "config.json is damaged" in says("evaluate", f"--workdir={tmp_path}")
+
+
+def test_a_workdir_whose_config_no_longer_fits(says, trained, tmp_path):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    record = json.loads((tmp_path / "config.json").read_text())
+    record["config"]["model"]["gates"] = 3
+    (tmp_path / "config.json").write_text(json.dumps(record))
+    assert "model.gates" in says("evaluate", f"--workdir={tmp_path}")
+
+
+def test_a_finished_run_changes_nothing_but_its_decoding(says, trained):
+    sentence = says("evaluate", f"--workdir={trained}", "--config.model.hidden=9")
+    assert "only --config.decode.* can" in sentence
+
+
+def test_all_checkpoints_cut_short(says, trained, tmp_path):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    for file in (tmp_path / "checkpoints").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"")
+    assert "checkpoints" in says("predict", f"--workdir={tmp_path}", "3 hours")
+
+
+def test_no_checkpoint_yet(says, trained, tmp_path):
+    shutil.copy(trained / "config.json", tmp_path)
+    shutil.copytree(trained / "tokenizers", tmp_path / "tokenizers")
+    assert "no checkpoint yet" in says("predict", f"--workdir={tmp_path}", "3 hours")
+
+
+def test_a_checkpoint_that_was_not_kept(says, trained, data_dir):
+    folders = (f"--workdir={trained}", f"--data_dir={data_dir}")
+    assert "step 3" in says("evaluate", *folders, "--checkpoint=3")
+    assert "--checkpoint=newest" in says("evaluate", *folders, "--checkpoint=newest")
+
+
+def test_a_lost_tokenizer(says, trained, tmp_path):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "tokenizers" / "source.json").write_text("{")
+    assert "source.json" in says("predict", f"--workdir={tmp_path}", "3 hours")
+
+
+def test_an_unknown_split(says, trained, data_dir):
+    sentence = says("evaluate", f"--workdir={trained}", f"--data_dir={data_dir}", "--split=tset")
+    assert "no split 'tset'" in sentence
+    assert "test_long" in sentence
+
+
+def test_an_unknown_baseline(says, data_dir):
+    sentence = says("evaluate", SMOKE, "--baseline=luck", f"--data_dir={data_dir}")
+    assert "no baseline 'luck'" in sentence
+    assert "diagonal" in sentence
+
+
+def test_nothing_to_evaluate(says):
+    assert "--workdir" in says("evaluate")
+
+
+def test_nothing_to_predict(says, trained):
+    assert "predict needs an input" in says("predict", f"--workdir={trained}")
+
+
+def test_an_empty_source(says, trained):
+    assert "input 2 is empty" in says("predict", f"--workdir={trained}", "3 hours", " ")
+
+
+def test_a_source_longer_than_allowed(says, trained):
+    sentence = says("predict", f"--workdir={trained}", "3 " * 300)
+    assert "input 1 has 300 tokens and the limit is 256" in sentence
+
+
+def test_a_file_of_inputs_that_is_missing(says, trained, tmp_path):
+    assert "lines.txt" in says("predict", f"--workdir={trained}", f"--input={tmp_path}/lines.txt")
+
+
+class TestFiles:
+    """Parallel text by path."""
+
+    @pytest.fixture
+    def train(self, says, tmp_path):
+        (tmp_path / "good.tsv").write_text("one\tun\ntwo\tdeux\n")
+
+        def run(training_text: str) -> str:
+            return says(
+                *("train", SMOKE, f"--workdir={tmp_path}/w", "--config.data.name=files"),
+                f"--config.data.train={training_text}",
+                f"--config.data.validation={tmp_path}/good.tsv",
+            )
+
+        return run
+
+    def test_a_missing_file(self, train, tmp_path):
+        assert "pairs.tsv" in train(f"{tmp_path}/pairs.tsv")
+
+    def test_no_file_named(self, train):
+        assert "config.data.train is empty" in train("")
+
+    def test_unequal_line_counts(self, train, tmp_path):
+        (tmp_path / "a.txt").write_text("one\ntwo\nthree\n")
+        (tmp_path / "b.txt").write_text("un\ndeux\n")
+        sentence = train(f"{tmp_path}/a.txt,{tmp_path}/b.txt")
+        assert "3 lines" in sentence
+        assert "2" in sentence
+
+    def test_a_file_that_is_not_utf8(self, train, tmp_path):
+        (tmp_path / "latin.tsv").write_bytes("one\tun\ntwelve\tdouz\xe9\n".encode("latin-1"))
+        sentence = train(f"{tmp_path}/latin.tsv")
+        assert "latin.tsv" in sentence
+        assert "line 2" in sentence
+
+    def test_a_file_without_tabs(self, train, tmp_path):
+        (tmp_path / "spaces.tsv").write_text("one un\n")
+        assert "no line" in train(f"{tmp_path}/spaces.tsv")
+
+
+def test_an_unwritable_workdir(says, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "cannot be written" in says("train", SMOKE, f"--workdir={tmp_path}/file/w")
+
+
+def test_a_data_folder_that_cannot_be_written(says, tmp_path):
+    (tmp_path / "file").write_text("")
+    sentence = says("train", SMOKE, f"--workdir={tmp_path}/w", f"--data_dir={tmp_path}/file")
+    assert "cldr_phrases" in sentence
+
+
+def test_a_full_disk_at_checkpoint_time_loses_nothing(says, trained, data_dir, tmp_path):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    arguments = [SMOKE, f"--workdir={tmp_path}", f"--data_dir={data_dir}", "--config.steps=6"]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Files beyond 20 kB cannot be written: a checkpoint is larger, the logs are smaller.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        sentence = says("train", *arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "could not be written" in sentence
+    assert "step 4 is intact" in sentence
+    assert main(["train", *arguments]) == 0
