@@ -19,6 +19,7 @@ Key = tuple[str, str]
 Allowed = Callable[[Key], bool]
 
 _TRIES = 8
+_ANY_LENGTH = 1000
 
 
 class Phrase(NamedTuple):
@@ -77,14 +78,22 @@ class Composer:
         while not groups or so_far < words - 2:
             room = words + 2 - so_far - bool(groups)
             join, drawn = self._group(dice, room, clauses[-1:], allowed)
-            if not drawn and groups:
-                break
             if not drawn:
-                join, drawn = self._group(dice, room + 100, [], allowed)
+                if groups:
+                    break
+                # So short a clause is rare: take what comes.
+                clause = self._clause(dice, join, _ANY_LENGTH, [], [], allowed)
+                if clause is None:
+                    continue
+                drawn = [clause]
             pieces = [clause.piece for _, clause in drawn]
             groups.append(join.form.fill(pieces) if join.form else pieces[0])
             clauses.extend(drawn)
             so_far += length(groups[-1]) + (len(groups) > 1)
+        return self._chained(groups, clauses)
+
+    def _chained(self, groups: list[Piece], clauses: list[tuple[str, Clause]]) -> Phrase:
+        """The phrase of groups of clauses."""
         names = tuple(name for name, _ in clauses)
         keys = [key for _, clause in clauses for key in clause.keys]
         keys.extend(pair_key(*two) for two in itertools.pairwise(names))
@@ -100,7 +109,7 @@ class Composer:
             left = room - (len(join.form.source) - join.clauses if join.form else 0)
             drawn: list[tuple[str, Clause]] = []
             while len(drawn) < join.clauses:
-                clause = self._clause(dice, join, left, [*before, *drawn], allowed)
+                clause = self._clause(dice, join, left, before, drawn, allowed)
                 if clause is None:
                     break
                 drawn.append(clause)
@@ -115,18 +124,25 @@ class Composer:
         join: Join,
         room: int,
         before: Sequence[tuple[str, Clause]],
+        drawn: Sequence[tuple[str, Clause]],
         allowed: Allowed,
     ) -> tuple[str, Clause] | None:
-        """A clause that may stand after the ones before and has room, if found in a few tries."""
+        """A clause that may stand after those before and after those drawn for the same group, and
+        has room; None if it is not found in a few tries.
+        """
+        last = (*before, *drawn)[-1:]
         for _ in range(_TRIES if room > 0 else 0):
             template = self._templates[bisect.bisect(self._upto, dice.fraction() * self._upto[-1])]
-            if before and not allowed(pair_key(before[-1][0], template.name)):
+            if last and not allowed(pair_key(last[0][0], template.name)):
+                continue
+            # One template once in a group: twenty and one would be twenty-one in French.
+            if any(name == template.name for name, _ in drawn):
                 continue
             clause = template.draw(dice)
             if (
                 length(clause.piece) <= room
                 and all(map(allowed, clause.keys))
-                and join.takes(clause.piece, len(before))
+                and join.takes(clause.piece, len(drawn))
             ):
                 return template.name, clause
         return None

@@ -12,7 +12,7 @@ from attention_jax.data.cldr.draw import Clause, Dice, Draw
 from attention_jax.data.cldr.inventories import CITIES, CURRENCIES, LANGUAGES, SCRIPTS, TERRITORIES
 from attention_jax.data.cldr.languages import Pair, both
 from attention_jax.data.cldr.lists import list_form
-from attention_jax.data.cldr.numbers import in_words
+from attention_jax.data.cldr.numbers import in_words, keys
 from attention_jax.data.cldr.pieces import Piece, UnfitPatternError, form, name
 
 _CODES = {
@@ -87,15 +87,18 @@ def several(kind: str, style: str) -> Callable[[Pair], Draw]:
         counts = (3, 3, 4, 5) if kind == "number" else (2, 2, 3, 3, 4, 5)
         forms = {count: list_form(pair, style, count) for count in counts}
         if kind == "number":
-            pieces = [in_words(pair, value) for value in range(100)]
+            numbered = [(in_words(pair, value), value) for value in range(100)]
+            clauses = [Clause(piece, keys(piece, value)) for piece, value in numbered]
         else:
-            pieces = list(names(pair, kind).values())
-        if len(pieces) < 5:
+            clauses = [Clause(piece) for piece in names(pair, kind).values()]
+        if len(clauses) < 5:
             raise UnfitPatternError(f"too few of {kind} in {pair}")
 
         def draw(dice: Dice) -> Clause:
             count = dice.pick(counts)
-            return Clause(forms[count].fill(dice.sample(pieces, count)))
+            chosen = dice.sample(clauses, count)
+            piece = forms[count].fill([clause.piece for clause in chosen])
+            return Clause(piece, tuple(key for clause in chosen for key in clause.keys))
 
         return draw
 
@@ -141,11 +144,11 @@ def places(pair: Pair) -> Draw:
     pattern = both(pair, lambda locale: locale.zone_formats["fallback"])
     together = form(*(text.replace("%(0)s", "{0}").replace("%(1)s", "{1}") for text in pattern))
     cities, territories = names(pair, "city"), names(pair, "territory")
-    home: dict[str | int, str] = dict(get_global("zone_territories"))
+    home = get_global("zone_territories")
     known = [
-        (cities[zone], territories[home[zone]])
+        (cities[zone], territories[home[str(zone)]])
         for zone in cities
-        if zone in home and home[zone] in territories
+        if home.get(str(zone)) in territories
     ]
     if not known:
         raise UnfitPatternError(f"no city in a country in {pair}")

@@ -20,6 +20,11 @@ Parts = frozenset[tuple[int, ...]]
 """What a word of a number stands for: (1,) the units, (10,) the tens, (100,) "hundred",
 (100, 1) the units of the number of hundreds, and so on."""
 
+Named = tuple[tuple[str, Parts], ...]
+"""The words of a number with what each stands for."""
+
+_NOTHING: Parts = frozenset()
+
 _BASES = (10**6, 1000, 100, 10)
 
 ROUND = [*range(100, 300, 50), *range(300, 1000, 100), *range(1000, 100_000, 500)]
@@ -76,14 +81,15 @@ def keys(piece: Piece, value: Number | int) -> tuple[tuple[str, str], ...]:
     return (("number", str(value)),)
 
 
-def _parts(language: str, value: int, to: str) -> list[tuple[str, Parts]]:
+@functools.cache
+def _parts(language: str, value: int, to: str) -> Named:
     """The words of a number and what each stands for; nothing, for a filler as "and"."""
     words = split(spell(language, value, to))
     if value < 20:
-        return [(word, frozenset({(1,)})) for word in words]
+        return tuple((word, frozenset({(1,)})) for word in words)
     for base in (base for base in _BASES if base <= value):
         count, rest = divmod(value, base)
-        tail = _parts(language, rest, "cardinal" if to == "year" else to) if rest else []
+        tail = _parts(language, rest, "cardinal" if to == "year" else to) if rest else ()
         end = len(words) - len(tail)
         if end > 0 and words[end:] == [word for word, _ in tail]:
             head = split(
@@ -91,12 +97,10 @@ def _parts(language: str, value: int, to: str) -> list[tuple[str, Parts]]:
             )
             return _head(language, words[:end], len(head), count, base) + tail
     # One word for all of it ("einundzwanzig"), or words that do not fall into parts.
-    return [(word, _all_parts(language, value)) for word in words]
+    return tuple((word, _all_parts(language, value)) for word in words)
 
 
-def _head(
-    language: str, words: list[str], length: int, count: int, base: int
-) -> list[tuple[str, Parts]]:
+def _head(language: str, words: list[str], length: int, count: int, base: int) -> Named:
     """The words before the rest: how many, of what, and fillers from `length` on."""
     content, fillers = words[:length], words[length:]
     whole = _count_parts(language, count, base)
@@ -110,9 +114,9 @@ def _head(
             # The count is inflected ("две тысячи" of "два"): all words but the last say it.
             counted = [(word, whole - {(base,)}) for word in content[:-1]]
         if count == 1:
-            counted = [(word, frozenset()) for word, _ in counted]
+            counted = [(word, _NOTHING) for word, _ in counted]
         named = counted + [(word, frozenset({(base,)})) for word in content[len(counted) :]]
-    return named + [(word, frozenset()) for word in fillers]
+    return (*named, *((word, _NOTHING) for word in fillers))
 
 
 def _count_parts(language: str, count: int, base: int) -> Parts:
@@ -145,19 +149,21 @@ def spelled_ranges(pair: Pair, to: str = "cardinal") -> tuple[tuple[int, int], .
     """
     first = 0 if to == "cardinal" else 1
     ranges = [(first, 99)]
-    known = [set[str](), set[str]()]
-    for low, high in ((first, 99), (100, 999), (1000, 9999), (10_000, 999_999)):
+    known = [
+        {word for value in range(first, 100) for word in split(spell(language, value, to))}
+        for language in pair
+    ]
+    for low, high in ((100, 999), (1000, 9999), (10_000, 999_999)):
         sample = range(low, high, (high - low) // 50 + 7)
         for seen, language in zip(known, pair, strict=True):
-            words = [set(split(spell(language, value, to))) for value in sample]
-            fresh = sum(bool(each - seen) for each in words)
-            if low >= 100 and fresh > len(words) // 3:
+            fresh = 0
+            for value in sample:
+                words = set(split(spell(language, value, to)))
+                fresh += not words <= seen
+                seen |= words
+            if fresh > len(sample) // 3:
                 return tuple(ranges)
-            seen.update(*words)
-            if low < 100:
-                seen.update(*(split(spell(language, value, to)) for value in range(low, high + 1)))
-        if low >= 100:
-            ranges.append((low, high))
+        ranges.append((low, high))
     return tuple(ranges)
 
 
