@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "decoding": {"typing", "errors"},
     "data": {"typing", "errors"},
     "viz": {"typing", "errors"},
-    "results": {"typing", "errors"},
+    "results": {"typing", "errors", "viz"},
     "tasks.protocol": {"typing", "errors"},
     "tasks": {"typing", "errors", "ops", "decoding", "data", "viz", "tasks.protocol"},
     "baselines": {"typing", "errors", "ops", "decoding", "data", "viz", "tasks"},

@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--split", default="test")
     evaluate.add_argument("--checkpoint", default="best", metavar="best|last|STEP")
     evaluate.add_argument("--json", action="store_true", help="one JSON object as the last line")
+    evaluate.add_argument("--beside", default="", metavar="NAME,...", help="records to draw beside")
     evaluate.add_argument("--record", metavar="NAME", help="keep the numbers in docs/results/")
     _folders(evaluate)
 
@@ -110,7 +111,6 @@ def _parser() -> argparse.ArgumentParser:
     results.add_argument(
         "--check", action="store_true", help="exit 1 where page and records differ"
     )
-    results.add_argument("--root", type=Path, default=Path(), help="of the repository")
     return parser
 
 
@@ -161,6 +161,10 @@ def _evaluate(options, overrides: list[str]) -> int:
         measured = measuring.trained(
             run, options.data_dir, options.manual_dir, options.split, options.checkpoint
         )
+    if options.beside and options.workdir is not None:
+        names = options.beside.split(",")
+        picture = measuring.draw_beside(measured, names, options.workdir, options.split)
+        print(f"drawn beside {options.beside} in {picture}", file=sys.stderr)
     if options.record:
         path = measuring.record(measured, options.record)
         print(f"recorded in {path}", file=sys.stderr)
@@ -219,9 +223,9 @@ def _results(options, overrides: list[str]) -> int:
     from attention_jax import results
 
     if not options.check:
-        results.render_pages(options.root)
+        results.render_pages(Path())
         return 0
-    problems = results.check(options.root)
+    problems = results.check(Path())
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0

@@ -284,6 +284,10 @@ def parse_flags(config: ml_collections.ConfigDict, arguments: Sequence[str]) -> 
         values(argv)
     except (flags.Error, TypeError, ValueError) as error:
         raise UserError(_mistyped(arguments, known, str(error))) from error
+    for name, value in flatten(config).items():
+        # The types inside a tuple are not checked by ml_collections.
+        if isinstance(value, tuple) and {*map(type, value)} - {*map(type, known[name])}:
+            raise UserError(f"config.{name} is like {known[name]!r}, and {value!r} is not")
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,6 +11,8 @@ from rich.table import Table
 from attention_jax import experiment, results, workdir
 from attention_jax import trained as trained_runs
 from attention_jax.errors import UserError
+from attention_jax.viz.curves import by_length, length_curve
+from attention_jax.viz.save import save_figures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +133,31 @@ def record(measured: Measured, name: str, root: Path | None = None) -> Path:
         seconds=measured.seconds,
         notes="; ".join(f"{metric}: {note}" for metric, note in measured.notes.items()),
     )
+
+
+def draw_beside(
+    measured: Measured, names: Sequence[str], folder: Path, split: str, root: Path | None = None
+) -> Path:
+    """Draws BLEU by source length beside recorded runs, in the workdir's pictures.
+
+    Args:
+      measured: what was measured just now.
+      names: of records in docs/results; those of one system in several splits are its parts.
+      folder: the workdir.
+      split: that was measured.
+      root: of the repository; default: the current folder.
+
+    Raises:
+      UserError: for a record that does not exist.
+    """
+    records = results.read_records(root or Path())
+    for name in names:
+        if name not in records:
+            raise UserError(f"there is no record {name!r}: choose from {', '.join(records)}")
+    series = {"this run": by_length(measured.metrics, "bleu")}
+    series |= {f"{name} (recorded)": by_length(records[name].metrics, "bleu") for name in names}
+    figure = length_curve(series, metric="BLEU")
+    return save_figures({"length_beside": figure}, folder / "pictures", split)[0]
 
 
 def _identity(built: experiment.Experiment, name: str) -> tuple[str, int, dict[str, str]]:

@@ -41,8 +41,8 @@ def test_what_cannot_be_paired_is_never_scored(texts):
 
 
 def test_each_length_is_scored_in_its_own_range_and_empty_ranges_are_left_out():
-    scores = by_source_length([A, B, A, B], [A, A, A, B], [9, 10, 19, 75])
-    assert list(scores) == ["bleu/length_0_10", "bleu/length_10_20", "bleu/length_60_up"]
+    scores = by_source_length([A, B, A, B], [A, A, A, B], [9, 10, 19, 95])
+    assert list(scores) == ["bleu/length_0_10", "bleu/length_10_20", "bleu/length_90_up"]
     assert scores["bleu/length_0_10"] == pytest.approx(100)
     assert scores["bleu/length_10_20"] == pytest.approx(
         corpus_scores([B, A], [A, A]).metrics["bleu"]

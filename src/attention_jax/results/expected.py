@@ -32,13 +32,26 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
+class Curve:
+    """A picture before the table: a metric by source length, drawn from records."""
+
+    file: str
+    """In docs/results, a PNG."""
+    metric: str
+    series: dict[str, list[str]]
+    """System -> the records that are its parts: of several splits, say."""
+    longest_trained: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Section:
     """A table of the results page."""
 
     title: str
     rows: list[Row]
     text: str = ""
-    """Markdown before the table: a picture, a word on what is compared."""
+    """Markdown before the table: a word on what is compared."""
+    curve: Curve | None = None
 
 
 def read_expected(root: Path) -> list[Section]:
@@ -61,8 +74,14 @@ def read_expected(root: Path) -> list[Section]:
     return expected
 
 
-def _section(title: str, row: Sequence[dict[str, Any]] = (), text: str = "") -> Section:
-    return Section(title, [Row(**entries) for entries in row], text)
+def _section(
+    title: str,
+    row: Sequence[dict[str, Any]] = (),
+    text: str = "",
+    curve: dict[str, Any] | None = None,
+) -> Section:
+    rows = [Row(**entries) for entries in row]
+    return Section(title, rows, text, None if curve is None else Curve(**curve))
 
 
 def _validate(row: Row) -> None:

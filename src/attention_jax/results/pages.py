@@ -4,8 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from attention_jax.errors import UserError
 from attention_jax.results.expected import (
+    Curve,
     MissingError,
     Row,
     Section,
@@ -15,7 +18,8 @@ from attention_jax.results.expected import (
     read_expected,
     single_metric,
 )
-from attention_jax.results.records import Metric, Record, read_records
+from attention_jax.results.records import FOLDER, Metric, Record, mean, read_records
+from attention_jax.viz.curves import by_length, length_curve
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 """Where the README's table stands."""
@@ -35,6 +39,8 @@ def render(records: Mapping[str, Record], expected: Sequence[Section]) -> str:
         parts.append(f"## {section.title}\n")
         if section.text:
             parts.append(section.text.strip() + "\n")
+        if section.curve and _drawable(section.curve, records):
+            parts.append(f"![{section.title}](results/{section.curve.file})\n")
         cells = [(*_cells(row, records), _sources(row, records)) for row in section.rows]
         parts.append(_table(("what", "ours", "bar", "published", "records"), cells))
     if records:
@@ -59,6 +65,11 @@ def render_pages(root: Path) -> None:
     for path, text in _pages(root).items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    records = read_records(root)
+    for section in read_expected(root):
+        if section.curve and _drawable(section.curve, records):
+            figure = _draw(section.curve, records)
+            figure.savefig(root / FOLDER / section.curve.file)
 
 
 def check(root: Path) -> list[str]:
@@ -99,6 +110,19 @@ def _problems(row: Row, records: Mapping[str, Record]) -> Iterator[str]:
     elif row.bar and holds(row.bar, number) != (row.status == "reached"):
         what = "reached" if holds(row.bar, number) else "missed"
         yield f"{row.what}: {number:.6g} against {row.bar} is {what}, declared {row.status!r}"
+
+
+def _drawable(curve: Curve, records: Mapping[str, Record]) -> bool:
+    return all(name in records for names in curve.series.values() for name in names)
+
+
+def _draw(curve: Curve, records: Mapping[str, Record]) -> Figure:
+    series = {}
+    for system, names in curve.series.items():
+        metrics = {k: mean(v) for name in names for k, v in records[name].metrics.items()}
+        series[system] = by_length(metrics, curve.metric)
+    label = curve.metric.upper() if curve.metric in ("bleu", "aer") else curve.metric
+    return length_curve(series, metric=label, longest_trained=curve.longest_trained)
 
 
 def _pages(root: Path) -> dict[Path, str]:

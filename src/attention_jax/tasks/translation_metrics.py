@@ -69,7 +69,7 @@ def by_source_length(
       edges: ascending, in words; a range includes its lower edge and excludes its upper one.
 
     Returns:
-      `bleu/length_0_10` ... in 0..100, and `bleu/length_60_up` for lengths from the last edge on;
+      `bleu/length_0_10` ... in 0..100, and `bleu/length_90_up` for lengths from the last edge on;
       a range without a sentence is left out.
     """
     _require_pairs(hypotheses, references)

@@ -5,7 +5,9 @@ the seed, the number of batches consumed, the best value so far). The newest one
 one with the best value.
 """
 
+import errno
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,6 @@ class Checkpoints:
                 preservation_policy=AnyPreservationPolicy([LatestN(keep), best]),
                 cleanup_tmp_directories=not read_only,
                 create=not read_only,
-                read_only=read_only,
             ),
         )
 
@@ -111,7 +112,7 @@ class Checkpoints:
             try:
                 return self._read(candidate, like)
             except Exception as error:
-                reason = " ".join(str(error).split())[:160]
+                reason = _reason(error)
                 if _differs_in_shape(error):
                     raise UserError(
                         f"checkpoint {candidate} in {self.folder} is of another model: {reason}"
@@ -147,12 +148,19 @@ class Checkpoints:
         self._manager.close()
 
     def _unwritten(self, error: Exception) -> UserError:
-        reason = " ".join(str(error).split())[:200]
         kept = f"step {self.steps[-1]} is intact" if self.steps else "none was kept"
         return UserError(
-            f"a checkpoint could not be written to {self.folder} ({reason}): make room and run the "
+            f"a checkpoint could not be written to {self.folder} ({_reason(error)}): make room and run the "
             f"same command again; {kept}"
         )
+
+
+def _reason(error: Exception) -> str:
+    """What the system said, which tensorstore buries in a paragraph; else how that begins."""
+    text = " ".join(str(error).split())
+    codes = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
+    said = [os.strerror(code) for code in codes if os.strerror(code) in text]
+    return said[0] if said else text[:160]
 
 
 def _differs_in_shape(error: Exception) -> bool:

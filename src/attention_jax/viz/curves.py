@@ -74,8 +74,9 @@ def length_curve(
             linewidth=1.8,
         )
     axes.set_xlim(-0.5, len(buckets) - 0.5)
-    axes.margins(y=0.08)
-    axes.set_ylim(bottom=0)
+    values = [value for of_one in series.values() for value in of_one.values()]
+    highest = max(filter(math.isfinite, values), default=0)
+    axes.set_ylim(0, 1.06 * highest if highest > 0 else 1)
     axes.set_xticks(range(len(buckets)), [_range_label(*bucket) for bucket in buckets])
     axes.set_xlabel("source length in words", fontsize=9, color=INK)
     axes.set_ylabel(metric, fontsize=9, color=INK)
