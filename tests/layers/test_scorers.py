@@ -1,0 +1,124 @@
+"""Scorers: two phases that never differ from the score function."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from attention_jax.errors import UserError
+from attention_jax.layers.scorers import (
+    SCORERS,
+    Additive,
+    Cosine,
+    Dot,
+    General,
+    Location,
+    ScaledDot,
+)
+from attention_jax.ops import scores
+
+BATCH, QUERIES, KEYS, QUERY, KEY = 2, 3, 5, 4, 6
+QUERIES_ARRAY = jax.random.normal(jax.random.key(1), (BATCH, QUERIES, QUERY))
+WIDE_KEYS = jax.random.normal(jax.random.key(2), (BATCH, KEYS, KEY))
+KEYS_ARRAY = WIDE_KEYS[..., :QUERY]
+
+
+def both_phases(scorer, query, keys):
+    return scorer(query, scorer.project_keys(keys))
+
+
+def scored(scorer, query, keys, params=None):
+    """Scores and parameters; parameters are stirred so that none is at its start."""
+    if params is None:
+        init = jax.jit(lambda key: scorer.init(key, query, keys, method=both_phases))
+        params = jax.tree.map(stirred, init(jax.random.key(0)))
+    apply = jax.jit(lambda params: scorer.apply(params, query, keys, method=both_phases))
+    return apply(params), params.get("params", {})
+
+
+def stirred(x):
+    x = np.asarray(x)
+    return jnp.array(x + 0.3 * np.cos(np.arange(x.size), dtype=np.float32).reshape(x.shape))
+
+
+@pytest.mark.parametrize(
+    ("scorer", "score"),
+    [(Dot(), scores.dot), (ScaledDot(), scores.scaled_dot), (Cosine(), scores.cosine)],
+)
+def test_scorers_without_parameters_are_their_score(scorer, score):
+    result, params = scored(scorer, QUERIES_ARRAY, KEYS_ARRAY)
+    assert not params
+    np.testing.assert_allclose(result, score(QUERIES_ARRAY, KEYS_ARRAY), atol=1e-6)
+
+
+def test_general_is_its_score():
+    result, params = scored(General(QUERY), QUERIES_ARRAY, WIDE_KEYS)
+    weight = params["weight"]["kernel"].T
+    np.testing.assert_allclose(result, scores.general(QUERIES_ARRAY, WIDE_KEYS, weight), atol=1e-5)
+
+
+def test_scaled_general_multiplies_by_a_gain_that_starts_at_one():
+    fresh = General(QUERY, scaled=True).init(
+        jax.random.key(0), QUERIES_ARRAY, WIDE_KEYS, method=both_phases
+    )
+    assert fresh["params"]["gain"] == 1
+    result, params = scored(General(QUERY, scaled=True), QUERIES_ARRAY, WIDE_KEYS)
+    plain = scores.general(QUERIES_ARRAY, WIDE_KEYS, params["weight"]["kernel"].T)
+    np.testing.assert_allclose(result, params["gain"] * plain, atol=1e-5)
+
+
+def test_additive_is_its_score():
+    result, params = scored(Additive(7), QUERIES_ARRAY, WIDE_KEYS)
+    query = QUERIES_ARRAY @ params["query_projection"]["kernel"]
+    keys = WIDE_KEYS @ params["key_projection"]["kernel"]
+    np.testing.assert_allclose(result, scores.additive(query, keys, params["v"]), atol=1e-5)
+
+
+def test_normed_additive_never_feels_the_length_of_v():
+    scorer = Additive(7, normed=True)
+    result, params = scored(scorer, QUERIES_ARRAY, WIDE_KEYS)
+    query = QUERIES_ARRAY @ params["query_projection"]["kernel"]
+    keys = WIDE_KEYS @ params["key_projection"]["kernel"] + params["key_projection"]["bias"]
+    v = params["gain"] * params["v"] / np.linalg.norm(params["v"])
+    np.testing.assert_allclose(result, scores.additive(query, keys, v), atol=1e-5)
+    longer = {"params": {**params, "v": 5 * params["v"]}}
+    again, _ = scored(scorer, QUERIES_ARRAY, WIDE_KEYS, longer)
+    np.testing.assert_allclose(again, result, atol=1e-5)
+
+
+def test_location_is_its_score():
+    result, params = scored(Location(8), QUERIES_ARRAY, WIDE_KEYS)
+    np.testing.assert_allclose(
+        result, scores.location(QUERIES_ARRAY, params["weight"], KEYS), atol=1e-5
+    )
+
+
+def test_location_tells_what_to_do_with_too_long_a_source():
+    with pytest.raises(
+        UserError,
+        match=r"source has 5 tokens but location attention was built for 4: "
+        r"raise config\.model\.max_source or shorten the source",
+    ):
+        scored(Location(4), QUERIES_ARRAY, WIDE_KEYS)
+
+
+@pytest.mark.parametrize(
+    "scorer", [Dot(), ScaledDot(), Cosine(), General(KEY)], ids=lambda s: type(s).__name__
+)
+def test_widths_that_do_not_fit_are_named(scorer):
+    with pytest.raises(UserError, match=rf"{type(scorer).__name__} .*{QUERY}"):
+        scored(scorer, QUERIES_ARRAY, WIDE_KEYS)
+
+
+@pytest.mark.parametrize(
+    "make", [General, lambda n, dtype: Additive(n, True, dtype=dtype)], ids=["general", "additive"]
+)
+def test_bfloat16_products_give_float32_scores_near_the_exact_ones(make):
+    exact, params = scored(make(QUERY, dtype=jnp.float32), QUERIES_ARRAY, WIDE_KEYS)
+    half, _ = scored(make(QUERY, dtype=jnp.bfloat16), QUERIES_ARRAY, WIDE_KEYS, {"params": params})
+    assert half.dtype == jnp.float32
+    np.testing.assert_allclose(half, exact, atol=0.15)
+
+
+def test_the_table_of_scores_has_the_six_of_the_family():
+    assert set(SCORERS) == {"cosine", "additive", "location", "general", "dot", "scaled_dot"}
