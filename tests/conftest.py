@@ -1,4 +1,4 @@
-"""Settings for every test: shapes checked at run time, a warm compilation cache, eight CPU devices."""
+"""For every test: shapes checked at run time, a warm compilation cache, eight CPU devices."""
 
 import os
 import tempfile

@@ -8,6 +8,7 @@ import attention_jax
 from attention_jax import experiment
 from attention_jax.cli import main
 
+MAIN_METRIC = {"translation": "bleu"}
 INPUTS = {"translation": ["Sunday, November 22, 2026", "3 hours"]}
 
 
@@ -18,7 +19,7 @@ def test_smoke_trains_evaluates_and_predicts(name, data_dir, tmp_path, capsys):
     assert main(["evaluate", *folders, "--json"]) == 0
     metrics = json.loads(capsys.readouterr().out.splitlines()[-1])
     task = name.split("/")[0]
-    assert experiment.load(f"{name}:smoke", folders=_folders(data_dir)).task.main_metric[0] in metrics
+    assert MAIN_METRIC[task] in metrics
     pictures = tmp_path / "own"
     assert main(["predict", *folders, f"--pictures={pictures}", *INPUTS[task]]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(INPUTS[task])
@@ -50,7 +51,3 @@ def test_a_loaded_model_predicts_what_the_command_does(trained, capsys):
     assert main(["predict", f"--workdir={trained}", "--json", "3 hours"]) == 0
     assert loaded.predict(["3 hours"]) == [json.loads(capsys.readouterr().out)]
     assert loaded.step == 4
-
-
-def _folders(data_dir):
-    return experiment.Folders(data_dir=data_dir)

@@ -4,11 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.training.toys import TOYS, ToyBatches, ToyReinforce
 
 from attention_jax.errors import UserError
 from attention_jax.tasks.protocol import Across, Aux, State, gradient_sums
 from attention_jax.training.devices import Devices
-from tests.training.toys import TOYS, ToyBatches, ToyReinforce
 
 
 def _train(task, parallel, count, steps=5):

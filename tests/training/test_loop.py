@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.training.toys import TOYS, ToyBatches, ToyData, ToyRollouts
 
 from attention_jax import experiment, runs, trained
 from attention_jax.errors import NonFiniteLossError, UserError
@@ -16,7 +17,6 @@ from attention_jax.training.checkpoints import Checkpoints
 from attention_jax.training.devices import Devices
 from attention_jax.training.interruption import Stop
 from attention_jax.training.writers import read_rows
-from tests.training.toys import TOYS, ToyBatches, ToyData, ToyRollouts
 
 
 def make(task, data=None, **values):
@@ -178,7 +178,7 @@ def test_the_best_checkpoint_outlives_newer_ones(tmp_path):
 
 def test_another_seed_does_not_go_on_with_a_run(tmp_path):
     train(ToyRollouts(), tmp_path, steps=2)
-    with pytest.raises(UserError, match="another config.seed"):
+    with pytest.raises(UserError, match=r"another config\.seed"):
         train(ToyRollouts(), tmp_path, steps=4, seed=1)
 
 

@@ -26,8 +26,10 @@ def _run(count: int, devices: int, workdir, steps: int = STEPS) -> list[float]:
     address = _free_address()
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.training.two_processes"]
-            + [address, str(count), str(number), str(workdir), str(steps)],
+            [
+                *(sys.executable, "-m", "tests.training.two_processes"),
+                *(address, str(count), str(number), str(workdir), str(steps)),
+            ],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,5 +1,7 @@
 """Three tasks that probe the contract: two optimisers, a stateful baseline, its own rollouts."""
 
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,7 +44,7 @@ class Toy:
 
     model = None
     main_metric = ("loss", "min")
-    notes: dict[str, str] = {}
+    notes: ClassVar[dict[str, str]] = {}
 
     def example(self):
         return ToyBatches()[0]

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import jax
+from tests.training.test_loop import make
+from tests.training.toys import ToyData, ToyReinforce
 
 from attention_jax import runs
 from attention_jax.training.writers import read_rows
-from tests.training.test_loop import make
-from tests.training.toys import ToyData, ToyReinforce
 
 
 def main(address: str, count: int, number: int, workdir: Path, steps: int) -> None:

@@ -150,8 +150,8 @@ class Checkpoints:
     def _unwritten(self, error: Exception) -> UserError:
         kept = f"step {self.steps[-1]} is intact" if self.steps else "none was kept"
         return UserError(
-            f"a checkpoint could not be written to {self.folder} ({_reason(error)}): make room and run the "
-            f"same command again; {kept}"
+            f"a checkpoint could not be written to {self.folder} ({_reason(error)}): make room and "
+            f"run the same command again; {kept}"
         )
 
 
