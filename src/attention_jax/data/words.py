@@ -48,14 +48,22 @@ def join(words: Iterable[str]) -> str:
     text: list[str] = []
     glued = True
     for word in words:
-        if len(word) > 1 and word.startswith(JOINER):
-            word = word[1:]
-            glued = True
-        if not glued:
+        left, piece, right = _joiners(word)
+        if not glued and not left:
             text.append(" ")
-        glued = len(word) > 1 and word.endswith(JOINER)
-        text.append(word[:-1] if glued else word)
+        text.append(piece)
+        glued = right
     return "".join(text)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _joiners(word: str) -> tuple[bool, str, bool]:
+    """Whether a word touches what is before it, its letters, whether it touches what is after."""
+    left = len(word) > 1 and word.startswith(JOINER)
+    if left:
+        word = word[1:]
+    right = len(word) > 1 and word.endswith(JOINER)
+    return left, word[:-1] if right else word, right
 
 
 @functools.lru_cache(maxsize=1 << 16)

@@ -8,7 +8,7 @@ from attention_jax.data.cldr.pieces import UnfitPatternError, form, name
 
 def said(piece):
     """The links as words: "South~Sud"."""
-    return " ".join(f"{piece.source[s]}~{piece.target[t]}" for s, t in piece.links)
+    return " ".join(f"{piece.source[s]}~{piece.target[t]}" for s, t in sorted(piece.links))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_pieces_move_with_their_slots():
     )
     assert nested.source == ("in", "3", "hours", "￭:", "a")
     assert nested.target == ("b", ":", "dans", "3", "heures")
-    assert nested.links == ((0, 2), (1, 3), (2, 4), (3, 1), (4, 0))
+    assert tuple(sorted(nested.links)) == ((0, 2), (1, 3), (2, 4), (3, 1), (4, 0))
 
 
 def test_heads_are_linked_to_heads_wherever_they_stand():

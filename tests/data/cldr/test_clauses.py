@@ -27,7 +27,7 @@ DAY = datetime.date(2026, 11, 22)
 
 def said(piece):
     """The links as words: "South~Sud"."""
-    return " ".join(f"{piece.source[s]}~{piece.target[t]}" for s, t in piece.links)
+    return " ".join(f"{piece.source[s]}~{piece.target[t]}" for s, t in sorted(piece.links))
 
 
 def texts(piece):
@@ -38,7 +38,7 @@ def test_the_full_date_is_linked_field_by_field():
     shape = date_form(both(EN_FR, style("date", "full")))
     piece = shape.fill(EN_FR, day_values(DAY))
     assert texts(piece) == ("Sunday, November 22, 2026", "dimanche 22 novembre 2026")
-    assert piece.links == ((0, 0), (2, 2), (3, 1), (5, 3))
+    assert tuple(sorted(piece.links)) == ((0, 0), (2, 2), (3, 1), (5, 3))
 
 
 def test_an_afternoon_hour_is_linked_to_its_hour_of_the_day():

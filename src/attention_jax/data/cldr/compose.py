@@ -16,9 +16,8 @@ from attention_jax.data.words import JOINER
 Key = tuple[str, str]
 """(kind, value) of what can be held out: a number, a date, a pair of templates."""
 
-Allowed = Callable[[Key], bool]
-
-_TRIES = 8
+_TRIES = 12
+_TRIES_WITH_KNOWN_WORDS = 300
 _ANY_LENGTH = 1000
 
 
@@ -28,6 +27,18 @@ class Phrase(NamedTuple):
     piece: Piece
     templates: tuple[str, ...]
     keys: tuple[Key, ...]
+
+
+class Rules(NamedTuple):
+    """What a phrase may be made of.
+
+    Attributes:
+      allows: says of a number, a date or a pair of templates whether it may be used.
+      knows: says of a clause whether its words may be used; None for all words.
+    """
+
+    allows: Callable[[Key], bool]
+    knows: Callable[[Piece], bool] | None = None
 
 
 class Join(NamedTuple):
@@ -66,23 +77,28 @@ class Composer:
         self._templates = templates(pair)
         self._upto = list(itertools.accumulate(template.weight for template in self._templates))
         self._joins, self._joins_upto = joins(pair)
+        # A look at each template saves drawing what cannot be short enough anyway.
+        self._shortest = {
+            template.name: min(length(template.draw(Dice(seed)).piece) for seed in range(20))
+            for template in self._templates
+        }
 
-    def phrase(self, dice: Dice, words: int, allowed: Allowed) -> Phrase:
+    def phrase(self, dice: Dice, words: int, rules: Rules) -> Phrase:
         """Draws a phrase of `words` words, give or take two.
 
-        Only what cannot be made so short is longer. `allowed` says which keys may be used.
+        It is longer where nothing so short was found, and shorter where nothing had room.
         """
         groups: list[Piece] = []
         clauses: list[tuple[str, Clause]] = []
         so_far = 0
         while not groups or so_far < words - 2:
             room = words + 2 - so_far - bool(groups)
-            join, drawn = self._group(dice, room, clauses[-1:], allowed)
+            join, drawn = self._group(dice, room, clauses[-1:], rules)
             if not drawn:
                 if groups:
                     break
                 # So short a clause is rare: take what comes.
-                clause = self._clause(dice, join, _ANY_LENGTH, [], [], allowed)
+                clause = self._clause(dice, join, _ANY_LENGTH, [], [], rules)
                 if clause is None:
                     continue
                 drawn = [clause]
@@ -101,7 +117,7 @@ class Composer:
         return Phrase(piece, names, tuple(keys))
 
     def _group(
-        self, dice: Dice, room: int, before: Sequence[tuple[str, Clause]], allowed: Allowed
+        self, dice: Dice, room: int, before: Sequence[tuple[str, Clause]], rules: Rules
     ) -> tuple[Join, list[tuple[str, Clause]]]:
         """One or a few clauses that have room; none where nothing was found to."""
         number = bisect.bisect(self._joins_upto, dice.fraction() * self._joins_upto[-1])
@@ -109,7 +125,7 @@ class Composer:
             left = room - (len(join.form.source) - join.clauses if join.form else 0)
             drawn: list[tuple[str, Clause]] = []
             while len(drawn) < join.clauses:
-                clause = self._clause(dice, join, left, before, drawn, allowed)
+                clause = self._clause(dice, join, left, before, drawn, rules)
                 if clause is None:
                     break
                 drawn.append(clause)
@@ -125,15 +141,18 @@ class Composer:
         room: int,
         before: Sequence[tuple[str, Clause]],
         drawn: Sequence[tuple[str, Clause]],
-        allowed: Allowed,
+        rules: Rules,
     ) -> tuple[str, Clause] | None:
         """A clause that may stand after those before and after those drawn for the same group, and
         has room; None if it is not found in a few tries.
         """
         last = (*before, *drawn)[-1:]
-        for _ in range(_TRIES if room > 0 else 0):
+        tries = _TRIES_WITH_KNOWN_WORDS if rules.knows else _TRIES
+        for _ in range(tries if room > 0 else 0):
             template = self._templates[bisect.bisect(self._upto, dice.fraction() * self._upto[-1])]
-            if last and not allowed(pair_key(last[0][0], template.name)):
+            if last and not rules.allows(pair_key(last[0][0], template.name)):
+                continue
+            if self._shortest[template.name] > room:
                 continue
             # One template once in a group: twenty and one would be twenty-one in French.
             if any(name == template.name for name, _ in drawn):
@@ -141,8 +160,9 @@ class Composer:
             clause = template.draw(dice)
             if (
                 length(clause.piece) <= room
-                and all(map(allowed, clause.keys))
+                and all(map(rules.allows, clause.keys))
                 and join.takes(clause.piece, len(drawn))
+                and (rules.knows is None or rules.knows(clause.piece))
             ):
                 return template.name, clause
         return None

@@ -8,7 +8,7 @@ none has a word that training lacks. So a test asks for a new combination of kno
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,10 +17,11 @@ from typing import NamedTuple
 import babel.core
 
 from attention_jax.data import words
-from attention_jax.data.cldr.compose import Composer, Key, Phrase, length
+from attention_jax.data.cldr.compose import Composer, Key, Phrase, Rules, length
 from attention_jax.data.cldr.draw import Dice
 from attention_jax.data.cldr.languages import pair
 from attention_jax.data.cldr.pieces import Piece
+from attention_jax.errors import UserError
 
 SPLITS = ("train", "validation", "test", "test_long")
 
@@ -31,7 +32,7 @@ LONGEST_OF_ALL = 90
 """The same of test_long, which begins where the others end."""
 
 _ONE_IN = 10
-_TRIES = 10_000
+_TRIES = 3_000
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,13 @@ def generate(config: CldrConfig, splits: tuple[str, ...] = SPLITS) -> dict[str, 
     """Makes the splits asked for; the same for the same config, in whatever process.
 
     Raises:
-      UserError: a language is not supported.
+      UserError: a language is not supported, or there are too few training phrases to make others
+        of their words.
     """
     composer = Composer(pair(config.source, config.target))
     seen: tuple[set[str], set[str]] = set(), set()
     made: dict[str, list[Example]] = {"train": []}
-    for example, piece in _examples(config, "train", composer, lambda piece: True):
+    for example, piece in _examples(config, "train", composer, Rules(_is_trainable)):
         made["train"].append(example)
         seen[0].update(piece.source)
         seen[1].update(piece.target)
@@ -94,23 +96,23 @@ def generate(config: CldrConfig, splits: tuple[str, ...] = SPLITS) -> dict[str, 
 
     for split in splits:
         if split != "train":
-            made[split] = [example for example, _ in _examples(config, split, composer, is_known)]
+            rules = Rules(lambda key: True, is_known)
+            made[split] = [example for example, _ in _examples(config, split, composer, rules)]
     return {split: made[split] for split in splits}
 
 
 def _examples(
-    config: CldrConfig, split: str, composer: Composer, is_known: Callable[[Piece], bool]
+    config: CldrConfig, split: str, composer: Composer, rules: Rules
 ) -> Iterator[tuple[Example, Piece]]:
     """The examples of one split, each drawn again until it is fit and new."""
     sources: set[str] = set()
-    allowed = _trainable if split == "train" else _anything
     for index in range(getattr(config, split)):
         # The length belongs to the index: what is rejected must not change how long phrases are.
         wanted = _draw_length(Dice(_seed(config.seed, split, index)), split)
         for attempt in range(_TRIES):
             dice = Dice(_seed(config.seed, split, index, attempt))
-            phrase = composer.phrase(dice, wanted, allowed)
-            if not _fits(phrase, split) or not is_known(phrase.piece):
+            phrase = composer.phrase(dice, wanted, rules)
+            if not _fits(phrase, split) or (rules.knows and not rules.knows(phrase.piece)):
                 continue
             example = _example(phrase, split)
             if example and example.source not in sources and _belongs(example.source, split):
@@ -118,7 +120,10 @@ def _examples(
                 yield example, phrase.piece
                 break
         else:
-            raise RuntimeError(f"no phrase {index} of {split} after {_TRIES} attempts: {config}")
+            raise UserError(
+                f"cldr_phrases cannot make {split} of the words of {config.train} training "
+                "phrases: make more of them, or fewer of the others"
+            )
 
 
 def _seed(*parts: int | str) -> int:
@@ -132,11 +137,7 @@ def _draw_length(dice: Dice, split: str) -> int:
     return 1 + int((LONGEST - 2) * dice.fraction() ** 1.2)
 
 
-def _anything(key: Key) -> bool:
-    return True
-
-
-def _trainable(key: Key) -> bool:
+def _is_trainable(key: Key) -> bool:
     return not held_out(key)
 
 
