@@ -155,7 +155,9 @@ def draw_beside(
         if name not in records:
             raise UserError(f"there is no record {name!r}: choose from {', '.join(records)}")
     series = {"this run": by_length(measured.metrics, "bleu")}
-    series |= {f"{name} (recorded)": by_length(records[name].metrics, "bleu") for name in names}
+    for name in names:
+        means = {metric: results.mean(value) for metric, value in records[name].metrics.items()}
+        series[f"{name} (recorded)"] = by_length(means, "bleu")
     figure = length_curve(series, metric="BLEU")
     return save_figures({"length_beside": figure}, folder / "pictures", split)[0]
 

@@ -65,7 +65,7 @@ class CldrCorpus:
       UserError: for languages that are not to be had.
     """
 
-    splits = ("validation", "test", "test_long")
+    splits: tuple[str, ...] = ("validation", "test", "test_long")
 
     def __init__(self, config: ml_collections.ConfigDict, data_dir: Path):
         names = ("source", "target", "train_size", "validation_size", "test_size", "long_size")

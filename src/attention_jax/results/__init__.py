@@ -16,6 +16,7 @@ from attention_jax.results.records import (
     Record,
     describe_hardware,
     describe_versions,
+    mean,
     read_records,
     write_record,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "describe_hardware",
     "describe_versions",
     "evaluate",
+    "mean",
     "names_in",
     "read_expected",
     "read_records",

@@ -74,8 +74,8 @@ def length_curve(
             linewidth=1.8,
         )
     axes.set_xlim(-0.5, len(buckets) - 0.5)
-    values = [value for of_one in series.values() for value in of_one.values()]
-    highest = max(filter(math.isfinite, values), default=0)
+    heights = [value for of_one in series.values() for value in of_one.values()]
+    highest = max(filter(math.isfinite, heights), default=0)
     axes.set_ylim(0, 1.06 * highest if highest > 0 else 1)
     axes.set_xticks(range(len(buckets)), [_range_label(*bucket) for bucket in buckets])
     axes.set_xlabel("source length in words", fontsize=9, color=INK)
