@@ -1,6 +1,8 @@
 """Clauses: what CLDR and num2words say, and which word comes from which."""
 
 import datetime
+import subprocess
+import sys
 
 import pytest
 from babel.dates import format_date, format_interval, format_time
@@ -189,6 +191,18 @@ def test_prices_keep_their_cents():
         source = join(by_name["price_sign"](Dice(_)).piece.source)
         assert source[-3] == "."
         assert source.count(".") == 1
+
+
+def test_a_language_never_speaks_another_that_was_asked_first():
+    # Babel's shared data do: French quarters are Spanish after Spanish ones were looked up.
+    code = (
+        "from babel import Locale;"
+        "Locale.parse('es').quarters['stand-alone']['wide'][3];"
+        "from attention_jax.data.cldr.languages import locale;"
+        "assert locale('es').quarters['stand-alone']['wide'][3] == '3.er trimestre';"
+        "assert locale('fr').quarters['stand-alone']['wide'][3] == '3e trimestre'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("language", ["zh", "ja", "th", "xx", "english"])

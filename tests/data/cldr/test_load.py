@@ -38,6 +38,16 @@ def test_columns_are_what_the_generator_made(folder):
         assert phrases.templates == [example.templates for example in made[name]]
 
 
+def test_the_default_config_is_its_builders_own(tmp_path):
+    from attention_jax.data.cldr.builder import CldrPhrases, builder_config
+
+    default = CldrPhrases(data_dir=tmp_path)
+    assert default.builder_config.phrases == CldrConfig()
+    asked = CldrPhrases(config=builder_config(CldrConfig()), data_dir=tmp_path)
+    assert asked.builder_config.name == default.builder_config.name
+    assert builder_config(CONFIG).name != default.builder_config.name
+
+
 def test_another_config_is_never_taken_for_this_one(folder):
     other = CldrConfig(train=70, validation=4, test=4, test_long=2)
     assert len(load(other, "train", folder).sources) == 70

@@ -1,6 +1,6 @@
 """The TFDS builder of `cldr_phrases`: prepared once into ArrayRecord, without TensorFlow.
 
-    builder = CldrPhrases(config=CldrPhrasesConfig(CldrConfig("en", "de")), data_dir=folder)
+    builder = CldrPhrases(config=builder_config(CldrConfig("en", "de")), data_dir=folder)
     builder.download_and_prepare(file_format="array_record")
     builder.as_data_source("test")[0]["source"]  # bytes
 
@@ -29,6 +29,12 @@ class CldrPhrasesConfig(tfds.core.BuilderConfig):
         self.phrases = phrases
         description = f"{phrases.source} to {phrases.target}, seed {phrases.seed}"
         super().__init__(name=config_name(phrases), description=description)
+
+
+def builder_config(phrases: CldrConfig) -> CldrPhrasesConfig:
+    """The builder's config for some phrases: TFDS wants its own default back, not one like it."""
+    own = {config.name: config for config in CldrPhrases.BUILDER_CONFIGS}
+    return own.get(config_name(phrases)) or CldrPhrasesConfig(phrases)
 
 
 class CldrPhrases(tfds.core.GeneratorBasedBuilder):

@@ -60,8 +60,23 @@ def pair(source: str, target: str) -> Pair:
 
 @functools.cache
 def locale(language: str) -> Locale:
-    """What CLDR knows of a language."""
-    return Locale.parse(_SCRIPTS.get(language, language))
+    """What CLDR knows of a language, read for us alone.
+
+    Babel lets locales share what none of them overrides, and writes into it what it looks up: who
+    asks for Spanish quarters first finds French ones in Spanish (Babel 2.18,
+    `LocaleDataDict.__getitem__`). So we read past its cache and share with nobody.
+    """
+    cache = localedata._cache  # type: ignore[attr-defined]
+    with localedata._cache_lock:  # type: ignore[attr-defined]
+        shared = dict(cache)
+        cache.clear()
+        try:
+            own = Locale.parse(_SCRIPTS.get(language, language))
+            _ = own.territories  # Reads the data, which the locale keeps.
+        finally:
+            cache.clear()
+            cache.update(shared)
+    return own
 
 
 @functools.cache

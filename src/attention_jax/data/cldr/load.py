@@ -65,10 +65,10 @@ def prepare(config: CldrConfig, data_dir: str | os.PathLike[str]):
     # Slow to import, and not needed once the columns are written.
     import tensorflow_datasets as tfds
 
-    from attention_jax.data.cldr.builder import CldrPhrases, CldrPhrasesConfig
+    from attention_jax.data.cldr.builder import CldrPhrases, builder_config
 
     def builder() -> CldrPhrases:
-        return CldrPhrases(config=CldrPhrasesConfig(config), data_dir=os.fspath(data_dir))
+        return CldrPhrases(config=builder_config(config), data_dir=os.fspath(data_dir))
 
     with _quiet():
         made = builder()
