@@ -82,7 +82,8 @@ def train(
         progress.say(f"step {step}  {split}  {summary_line(evaluation.metrics)}")
         if first:
             with writable(workdir):
-                save_figures(task.pictures(split, evaluation.outputs), workdir / "pictures", split)
+                figures = task.pictures(split, evaluation.outputs, evaluation.metrics)
+                save_figures(figures, workdir / "pictures", split)
         return evaluation.metrics[task.main_metric[0]]
 
     plan = Plan(

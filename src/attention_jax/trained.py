@@ -17,7 +17,7 @@ from attention_jax.tasks.protocol import State
 from attention_jax.training.checkpoints import Checkpoints
 from attention_jax.training.devices import Devices
 from attention_jax.training.evaluation import Evaluation, Evaluator, Predictor
-from attention_jax.typing import Params
+from attention_jax.typing import Batch, Params
 from attention_jax.viz.save import save_figures
 from attention_jax.workdir import writable
 
@@ -84,7 +84,7 @@ def evaluate(
             workdir / "predictions" / f"{split}.jsonl",
             experiment.task.describe(split, evaluation.outputs),
         )
-        pictures = experiment.task.pictures(split, evaluation.outputs)
+        pictures = experiment.task.pictures(split, evaluation.outputs, evaluation.metrics)
         save_figures(pictures, workdir / "pictures", split)
     return evaluation
 
@@ -99,17 +99,15 @@ def predict(
     """
     # Before the checkpoint is read: a mistake in the input should not take that long to show.
     batches = experiment.data.inputs(lines)
-    records, outputs = _predict(experiment, restore(experiment, workdir), lines, batches)
+    outputs = _predict(experiment, restore(experiment, workdir), batches)
     if pictures is not None:
         with writable(pictures):
-            save_figures(experiment.task.pictures("input", outputs), pictures, "input")
-    return records
+            save_figures(experiment.task.pictures("input", outputs, {}), pictures, "input")
+    return experiment.task.describe("input", outputs)
 
 
-def _predict(experiment, restored, lines, batches=None):
-    batches = experiment.data.inputs(lines) if batches is None else batches
-    outputs = Predictor(experiment.task, restored.devices)(restored.state, batches)
-    return experiment.task.describe("input", outputs), outputs
+def _predict(experiment: Experiment, restored: Restored, batches: Iterable[Batch]) -> list[Batch]:
+    return Predictor(experiment.task, restored.devices)(restored.state, batches)
 
 
 def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
@@ -143,8 +141,8 @@ class Loaded:
 
     def predict(self, lines: Sequence[str]) -> list[dict[str, Any]]:
         """A record of each line's prediction, as `attention-jax predict --json` prints it."""
-        records, _ = _predict(self.experiment, self._restored, lines)
-        return records
+        outputs = _predict(self.experiment, self._restored, self.experiment.data.inputs(lines))
+        return self.experiment.task.describe("input", outputs)
 
 
 def load(workdir: Path, checkpoint: str = "best") -> Loaded:

@@ -81,3 +81,9 @@ def test_results_of_evaluation_are_readable_everywhere():
     result = double(devices.put_batch(batch))
     assert result.sharding.is_fully_replicated
     np.testing.assert_array_equal(result, batch["x"] * 2)
+
+
+def test_a_batch_that_devices_do_not_divide_is_still_evaluated():
+    batch = {name: rows[:3] for name, rows in ToyBatches()[0].items()}
+    placed = Devices("jit", 8).put_batch(batch)
+    np.testing.assert_array_equal(placed["x"], batch["x"])

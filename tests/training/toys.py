@@ -68,7 +68,7 @@ class Toy:
     def describe(self, split, outputs):
         return []
 
-    def pictures(self, split, outputs):
+    def pictures(self, split, outputs, metrics):
         return {}
 
 

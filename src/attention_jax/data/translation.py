@@ -210,7 +210,8 @@ class TranslationData:
                 )
         self._examples[INPUT] = Examples([words.normalise(line) for line in lines])
         streams = {"source": self._pack(lines, self.source_tokenizer)}
-        plan = Plan.evaluation(lengths_of(streams), self._config.data.buckets, len(lines))
+        buckets, most = self._shape()
+        plan = Plan.evaluation(lengths_of(streams), buckets, min(most, len(lines)))
         return PlannedBatches(plan, streams)
 
     def report(self) -> str:

@@ -118,8 +118,10 @@ class Task(Protocol):
         """A JSON-able record an example, in the split's order: what goes to `predictions/`."""
         ...
 
-    def pictures(self, split: str, outputs: list[Batch]) -> dict[str, Any]:
-        """Name -> matplotlib figure worth drawing of those predictions."""
+    def pictures(
+        self, split: str, outputs: list[Batch], metrics: dict[str, float]
+    ) -> dict[str, Any]:
+        """Name -> matplotlib figure worth drawing of those predictions and their metrics."""
         ...
 
 

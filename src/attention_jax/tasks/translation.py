@@ -246,15 +246,17 @@ class Translation:
             records.append(record)
         return records
 
-    def pictures(self, split: str, outputs: list[Batch]) -> dict[str, Figure]:
+    def pictures(
+        self, split: str, outputs: list[Batch], metrics: dict[str, float]
+    ) -> dict[str, Figure]:
         """Attention maps of a few sentences from short to long, and BLEU by source length."""
         examples, rows = self.sentences.examples(split), _rows(outputs)
         figures: dict[str, Figure] = {}
         if "cross" in outputs[0]:
             for place, n in enumerate(_spread(rows, examples)):
                 figures[f"alignment_{place}"] = self._map(rows[n], examples, n)
-        if examples.targets is not None:
-            buckets = by_length(self.score(split, outputs), "bleu")
+        buckets = by_length(metrics, "bleu")
+        if buckets:
             figures["length"] = length_curve(
                 {split: buckets}, metric="BLEU", longest_trained=self.sentences.longest_trained
             )

@@ -98,9 +98,14 @@ class Devices:
         return Counted(fn, lambda traced: jax.jit(traced, out_shardings=self._whole))
 
     def put_batch(self, batch: Batch) -> PyTree:
-        """This process's rows of a batch -> the global array of all processes' rows."""
+        """This process's rows of a batch -> the global array of all processes' rows.
+
+        A batch that the devices do not divide (a user's single sentence) goes whole to each.
+        """
+        rows = len(batch["index"]) * jax.process_count()
+        sharding = self._whole if rows % len(self.devices) else self._split
         return jax.tree.map(
-            lambda x: jax.make_array_from_process_local_data(self._split, np.asarray(x)), batch
+            lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)), batch
         )
 
     def put_training_batch(self, batch: Batch) -> PyTree:
