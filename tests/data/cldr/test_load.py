@@ -28,10 +28,11 @@ def test_the_builder_keeps_every_example_in_order(folder):
         assert found == [example._asdict() for example in examples]
 
 
-def test_columns_are_what_the_generator_made(folder):
+@pytest.mark.parametrize("prepared", [True, False])
+def test_columns_are_what_the_generator_made(folder, tmp_path, prepared):
     made = generate(CONFIG)
     for name in SPLITS:
-        phrases = load(CONFIG, name, folder)
+        phrases = load(CONFIG, name, folder if prepared else tmp_path)
         assert phrases.sources == [example.source for example in made[name]]
         assert phrases.targets == [example.target for example in made[name]]
         assert phrases.alignments == [example.alignment for example in made[name]]

@@ -23,6 +23,7 @@ from attention_jax.data.cldr.draw import Dice
 from attention_jax.data.cldr.languages import pair
 from attention_jax.data.cldr.splits import LONGEST, LONGEST_OF_ALL
 from attention_jax.data.words import normalise, split
+from attention_jax.errors import UserError
 
 ANYTHING = Rules(lambda key: True)
 CONFIG = CldrConfig(train=1500, validation=80, test=80, test_long=20)
@@ -164,6 +165,19 @@ def test_other_languages_work_as_well(languages):
     source, target = languages.split()
     made = generate(CldrConfig(source, target, train=200, validation=5, test=5, test_long=2))
     assert [len(made[name]) for name in SPLITS] == [200, 5, 5, 2]
+
+
+@pytest.mark.parametrize("change", [{"train": 0}, {"test": -1}])
+def test_impossible_sizes_are_told(change):
+    with pytest.raises(UserError, match=f"{next(iter(change.values()))} phrases"):
+        generate(dataclasses.replace(CONFIG, **change))
+
+
+def test_a_few_training_phrases_are_enough_for_the_rest():
+    made = generate(CldrConfig(train=20, validation=8, test=8, test_long=2))
+    seen = words(made["train"])
+    for name in SPLITS[1:]:
+        assert all(new <= old for new, old in zip(words(made[name]), seen, strict=True))
 
 
 def test_the_hash_tells_configs_apart():

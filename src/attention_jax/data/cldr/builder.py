@@ -45,6 +45,8 @@ class CldrPhrases(tfds.core.GeneratorBasedBuilder):
     # Where TFDS would look for checksums of downloads. There are none, and to find the place it
     # needs importlib_resources, which it does not depend on.
     code_path = None
+    made: dict[str, list[Example]] | None = None
+    """What was generated, if this very object has done it: reading it back takes longer."""
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
@@ -59,8 +61,8 @@ class CldrPhrases(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager) -> dict[str, Iterator]:
         del dl_manager  # Nothing is downloaded.
-        made = generate(self.builder_config.phrases)
-        return {split: self._generate_examples(made[split]) for split in SPLITS}
+        self.made = generate(self.builder_config.phrases)
+        return {split: self._generate_examples(self.made[split]) for split in SPLITS}
 
     def _generate_examples(self, examples: list[Example]) -> Iterator[tuple[int, dict[str, str]]]:
         for index, example in enumerate(examples):

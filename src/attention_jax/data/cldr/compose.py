@@ -17,7 +17,7 @@ Key = tuple[str, str]
 """(kind, value) of what can be held out: a number, a date, a pair of templates."""
 
 _TRIES = 12
-_TRIES_WITH_KNOWN_WORDS = 300
+_TRIES_WITH_KNOWN_WORDS = 100
 _ANY_LENGTH = 1000
 
 
@@ -86,7 +86,8 @@ class Composer:
     def phrase(self, dice: Dice, words: int, rules: Rules) -> Phrase:
         """Draws a phrase of `words` words, give or take two.
 
-        It is longer where nothing so short was found, and shorter where nothing had room.
+        It is longer where nothing so short was found, shorter where nothing had room, and empty
+        where the rules allow nothing.
         """
         groups: list[Piece] = []
         clauses: list[tuple[str, Clause]] = []
@@ -95,12 +96,10 @@ class Composer:
             room = words + 2 - so_far - bool(groups)
             join, drawn = self._group(dice, room, clauses[-1:], rules)
             if not drawn:
-                if groups:
-                    break
-                # So short a clause is rare: take what comes.
-                clause = self._clause(dice, join, _ANY_LENGTH, [], [], rules)
+                # So short a clause is rare: a first one may be longer.
+                clause = None if groups else self._clause(dice, join, _ANY_LENGTH, [], [], rules)
                 if clause is None:
-                    continue
+                    break
                 drawn = [clause]
             pieces = [clause.piece for _, clause in drawn]
             groups.append(join.form.fill(pieces) if join.form else pieces[0])
@@ -113,8 +112,7 @@ class Composer:
         names = tuple(name for name, _ in clauses)
         keys = [key for _, clause in clauses for key in clause.keys]
         keys.extend(pair_key(*two) for two in itertools.pairwise(names))
-        piece = chain(self._pair, len(groups)).fill(groups) if len(groups) > 1 else groups[0]
-        return Phrase(piece, names, tuple(keys))
+        return Phrase(chain(self._pair, len(groups)).fill(groups), names, tuple(keys))
 
     def _group(
         self, dice: Dice, room: int, before: Sequence[tuple[str, Clause]], rules: Rules

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attention_jax.data.cldr.languages import pair
-from attention_jax.data.cldr.splits import SPLITS, CldrConfig, generator_hash
+from attention_jax.data.cldr.splits import SPLITS, CldrConfig, Example, generator_hash
 from attention_jax.errors import UserError
 
 
@@ -50,7 +50,8 @@ def load(config: CldrConfig, split: str, data_dir: str | os.PathLike[str]) -> Ph
         if not files[split].exists():
             builder = prepare(config, folder.parent)
             for each, file in files.items():
-                _write(file, _read(builder.as_data_source(each)))
+                examples = builder.made[each] if builder.made else _read(builder, each)
+                _write(file, _columns(examples))
         return Phrases(**json.loads(files[split].read_text(encoding="utf-8")))
     except OSError as error:
         raise UserError(f"cannot prepare data in {folder}: {error}; give another folder") from error
@@ -97,13 +98,20 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _read(source: Sequence[dict[str, bytes]]) -> Phrases:
-    examples = [source[index] for index in range(len(source))]
+def _read(builder, split: str) -> list[Example]:
+    source = builder.as_data_source(split)
+    return [
+        Example(**{name: text.decode() for name, text in source[index].items()})
+        for index in range(len(source))
+    ]
+
+
+def _columns(examples: Sequence[Example]) -> Phrases:
     return Phrases(
-        *(
-            [example[name].decode() for example in examples]
-            for name in ("source", "target", "alignment", "templates")
-        )
+        [example.source for example in examples],
+        [example.target for example in examples],
+        [example.alignment for example in examples],
+        [example.templates for example in examples],
     )
 
 

@@ -83,6 +83,9 @@ def generate(config: CldrConfig, splits: tuple[str, ...] = SPLITS) -> dict[str, 
       UserError: a language is not supported, or there are too few training phrases to make others
         of their words.
     """
+    for split in SPLITS:
+        if getattr(config, split) < (split == "train"):
+            raise UserError(f"cldr_phrases cannot make {getattr(config, split)} phrases of {split}")
     composer = Composer(pair(config.source, config.target))
     seen: tuple[set[str], set[str]] = set(), set()
     made: dict[str, list[Example]] = {"train": []}
@@ -143,7 +146,7 @@ def _is_trainable(key: Key) -> bool:
 
 def _fits(phrase: Phrase, split: str) -> bool:
     if split == "train":
-        return length(phrase.piece) <= LONGEST
+        return 0 < length(phrase.piece) <= LONGEST
     if not any(map(held_out, phrase.keys)):
         return False
     if split == "test_long":
