@@ -10,8 +10,9 @@ from attention_jax.ops import scores
 from attention_jax.ops.attend import attend
 
 BATCH, QUERIES, KEYS, FEATURES = 2, 3, 5, 4
-QUERY = jax.random.normal(jax.random.key(1), (BATCH, QUERIES, FEATURES))
-SOURCE = jax.random.normal(jax.random.key(2), (BATCH, KEYS, FEATURES))
+RNG = np.random.default_rng(0)
+QUERY = jnp.array(RNG.normal(size=(BATCH, QUERIES, FEATURES)), jnp.float32)
+SOURCE = jnp.array(RNG.normal(size=(BATCH, KEYS, FEATURES)), jnp.float32)
 MASK = jnp.arange(KEYS) < jnp.array([5, 2])[:, None, None]
 
 
@@ -26,12 +27,12 @@ def test_the_layer_is_score_then_attend():
     np.testing.assert_allclose(weights, expected[1], atol=1e-6)
 
 
-def test_padding_and_other_queries_never_change_a_context():
+def test_padding_and_other_queries_never_change_a_context(parameters):
     attention = Attention(Additive(6))
-    params = attention.init(jax.random.key(0), QUERY, SOURCE, MASK, method=whole)
+    params = parameters(attention, QUERY, SOURCE, MASK, method=whole)
     apply = jax.jit(lambda *arrays: attention.apply(params, *arrays, method=whole))
     context, weights = apply(QUERY, SOURCE, MASK)
-    junk = jnp.where(MASK.swapaxes(1, 2), SOURCE, 1e3)
+    junk = np.where(np.swapaxes(MASK, 1, 2), SOURCE, np.float32(1e3))
     np.testing.assert_allclose(apply(QUERY, junk, MASK)[0], context, atol=1e-6)
     alone = apply(QUERY[:, 1:2], SOURCE, MASK)
     np.testing.assert_allclose(alone[0][:, 0], context[:, 1], atol=1e-6)

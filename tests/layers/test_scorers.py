@@ -18,8 +18,9 @@ from attention_jax.layers.scorers import (
 from attention_jax.ops import scores
 
 BATCH, QUERIES, KEYS, QUERY, KEY = 2, 3, 5, 4, 6
-QUERIES_ARRAY = jax.random.normal(jax.random.key(1), (BATCH, QUERIES, QUERY))
-WIDE_KEYS = jax.random.normal(jax.random.key(2), (BATCH, KEYS, KEY))
+RNG = np.random.default_rng(0)
+QUERIES_ARRAY = jnp.array(RNG.normal(size=(BATCH, QUERIES, QUERY)), jnp.float32)
+WIDE_KEYS = jnp.array(RNG.normal(size=(BATCH, KEYS, KEY)), jnp.float32)
 KEYS_ARRAY = WIDE_KEYS[..., :QUERY]
 
 
@@ -27,37 +28,36 @@ def both_phases(scorer, query, keys):
     return scorer(query, scorer.project_keys(keys))
 
 
-def scored(scorer, query, keys, params=None):
-    """Scores and parameters; parameters are stirred so that none is at its start."""
-    if params is None:
-        init = jax.jit(lambda key: scorer.init(key, query, keys, method=both_phases))
-        params = jax.tree.map(stirred, init(jax.random.key(0)))
-    apply = jax.jit(lambda params: scorer.apply(params, query, keys, method=both_phases))
-    return apply(params), params.get("params", {})
+@pytest.fixture
+def scored(parameters):
+    """`scored(scorer, query, keys)`: the scores, and the parameters they were made with."""
 
+    def scored(scorer, query, keys, params=None):
+        if params is None:
+            params = parameters(scorer, query, keys, method=both_phases)
+        apply = jax.jit(lambda params: scorer.apply(params, query, keys, method=both_phases))
+        return apply(params), params.get("params", {})
 
-def stirred(x):
-    x = np.asarray(x)
-    return jnp.array(x + 0.3 * np.cos(np.arange(x.size), dtype=np.float32).reshape(x.shape))
+    return scored
 
 
 @pytest.mark.parametrize(
     ("scorer", "score"),
     [(Dot(), scores.dot), (ScaledDot(), scores.scaled_dot), (Cosine(), scores.cosine)],
 )
-def test_scorers_without_parameters_are_their_score(scorer, score):
+def test_scorers_without_parameters_are_their_score(scorer, score, scored):
     result, params = scored(scorer, QUERIES_ARRAY, KEYS_ARRAY)
     assert not params
     np.testing.assert_allclose(result, score(QUERIES_ARRAY, KEYS_ARRAY), atol=1e-6)
 
 
-def test_general_is_its_score():
+def test_general_is_its_score(scored):
     result, params = scored(General(QUERY), QUERIES_ARRAY, WIDE_KEYS)
     weight = params["weight"]["kernel"].T
     np.testing.assert_allclose(result, scores.general(QUERIES_ARRAY, WIDE_KEYS, weight), atol=1e-5)
 
 
-def test_scaled_general_multiplies_by_a_gain_that_starts_at_one():
+def test_scaled_general_multiplies_by_a_gain_that_starts_at_one(scored):
     fresh = General(QUERY, scaled=True).init(
         jax.random.key(0), QUERIES_ARRAY, WIDE_KEYS, method=both_phases
     )
@@ -67,14 +67,14 @@ def test_scaled_general_multiplies_by_a_gain_that_starts_at_one():
     np.testing.assert_allclose(result, params["gain"] * plain, atol=1e-5)
 
 
-def test_additive_is_its_score():
+def test_additive_is_its_score(scored):
     result, params = scored(Additive(7), QUERIES_ARRAY, WIDE_KEYS)
     query = QUERIES_ARRAY @ params["query_projection"]["kernel"]
     keys = WIDE_KEYS @ params["key_projection"]["kernel"]
     np.testing.assert_allclose(result, scores.additive(query, keys, params["v"]), atol=1e-5)
 
 
-def test_normed_additive_never_feels_the_length_of_v():
+def test_normed_additive_never_feels_the_length_of_v(scored):
     scorer = Additive(7, normed=True)
     result, params = scored(scorer, QUERIES_ARRAY, WIDE_KEYS)
     query = QUERIES_ARRAY @ params["query_projection"]["kernel"]
@@ -86,14 +86,14 @@ def test_normed_additive_never_feels_the_length_of_v():
     np.testing.assert_allclose(again, result, atol=1e-5)
 
 
-def test_location_is_its_score():
+def test_location_is_its_score(scored):
     result, params = scored(Location(8), QUERIES_ARRAY, WIDE_KEYS)
     np.testing.assert_allclose(
         result, scores.location(QUERIES_ARRAY, params["weight"], KEYS), atol=1e-5
     )
 
 
-def test_location_tells_what_to_do_with_too_long_a_source():
+def test_location_tells_what_to_do_with_too_long_a_source(scored):
     with pytest.raises(
         UserError,
         match=r"source has 5 tokens but location attention was built for 4: "
@@ -105,7 +105,7 @@ def test_location_tells_what_to_do_with_too_long_a_source():
 @pytest.mark.parametrize(
     "scorer", [Dot(), ScaledDot(), Cosine(), General(KEY)], ids=lambda s: type(s).__name__
 )
-def test_widths_that_do_not_fit_are_named(scorer):
+def test_widths_that_do_not_fit_are_named(scorer, scored):
     with pytest.raises(UserError, match=rf"{type(scorer).__name__} .*{QUERY}"):
         scored(scorer, QUERIES_ARRAY, WIDE_KEYS)
 
@@ -113,7 +113,7 @@ def test_widths_that_do_not_fit_are_named(scorer):
 @pytest.mark.parametrize(
     "make", [General, lambda n, dtype: Additive(n, True, dtype=dtype)], ids=["general", "additive"]
 )
-def test_bfloat16_products_give_float32_scores_near_the_exact_ones(make):
+def test_bfloat16_products_give_float32_scores_near_the_exact_ones(make, scored):
     exact, params = scored(make(QUERY, dtype=jnp.float32), QUERIES_ARRAY, WIDE_KEYS)
     half, _ = scored(make(QUERY, dtype=jnp.bfloat16), QUERIES_ARRAY, WIDE_KEYS, {"params": params})
     assert half.dtype == jnp.float32

@@ -102,7 +102,7 @@ class Stacked(nn.Module):
       dropout: rate between layers (not before the first, nor after the last), in training only.
     """
 
-    layers: Sequence[nn.Module]
+    layers: tuple[nn.Module, ...]
     dropout: float = 0.0
 
     def setup(self):

@@ -105,7 +105,7 @@ class Seq2Seq(nn.Module):
             make_cell(self.cell, self.hidden, reset=self.reset, initializers=init, dtype=self.dtype)
             for _ in range(self.layers)
         ]
-        return Stacked([Recurrent(cell, reverse) for cell in cells], self.dropout)
+        return Stacked(tuple(Recurrent(cell, reverse) for cell in cells), self.dropout)
 
     def __call__(
         self,
