@@ -1,7 +1,6 @@
 """Splits: disjoint, the same everywhere, and what training lacks is what tests ask for."""
 
 import dataclasses
-import hashlib
 import itertools
 import os
 import subprocess
@@ -26,7 +25,8 @@ from attention_jax.data.words import normalise, split
 from attention_jax.errors import UserError
 
 ANYTHING = Rules(lambda key: True)
-CONFIG = CldrConfig(train=1500, validation=80, test=80, test_long=20)
+CONFIG = CldrConfig(train=1000, validation=60, test=60, test_long=15)
+SMALL = CldrConfig(train=150, validation=8, test=8, test_long=2)
 
 
 @pytest.fixture(scope="module")
@@ -87,29 +87,30 @@ def test_a_single_name_is_never_a_test(made):
     assert not single & {"territory", "language", "city", "month", "weekday", "time"}
 
 
-def test_a_split_depends_on_nothing_but_its_config(made):
-    generate(dataclasses.replace(CONFIG, source="fr", target="en", train=50))
-    assert generate(CONFIG) == made
-    only = generate(CONFIG, ("test",))
-    assert only == {"test": made["test"]}
+def test_a_split_depends_on_nothing_but_its_config():
+    made = generate(SMALL)
+    generate(dataclasses.replace(SMALL, source="fr", target="en", train=50))
+    assert generate(SMALL) == made
+    assert generate(SMALL, ("test",)) == {"test": made["test"]}
 
 
-def test_another_process_with_other_hash_seed_makes_the_same(made):
+def test_another_process_with_other_hash_seed_makes_the_same():
     code = (
-        "from attention_jax.data.cldr import *; import hashlib;"
-        "made = generate(CldrConfig(train=1500, validation=80, test=80, test_long=20));"
-        "print(hashlib.sha256(repr(made).encode()).hexdigest())"
+        f"from attention_jax.data.cldr import CldrConfig, generate;print(repr(generate({SMALL!r})))"
     )
-    environment = os.environ | {"PYTHONHASHSEED": "7"}
     told = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONHASHSEED": "7", "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
-    assert told.stdout.strip() == hashlib.sha256(repr(made).encode()).hexdigest()
+    assert told.stdout.strip() == repr(generate(SMALL))
 
 
 def test_another_seed_makes_other_phrases(made):
     other = generate(dataclasses.replace(CONFIG, train=300, seed=1), ("train",))["train"]
-    assert len({e.source for e in other} & {e.source for e in made["train"]}) < 15
+    assert len({e.source for e in other} & {e.source for e in made["train"]}) < 10
 
 
 def test_lengths_fill_every_bucket_and_the_long_split_is_longer(made):
