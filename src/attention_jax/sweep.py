@@ -4,6 +4,7 @@ The study lies in the workdir's `study.journal`; trial N is an ordinary run in `
 command goes on where it stopped, an interrupted trial first.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,12 @@ class Sweep:
         with workdir.writable(folder):
             folder.mkdir(parents=True, exist_ok=True)
             storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
+        with warnings.catch_warnings():
+            # "Experimental" since 2022; the one sampler that walks a define-by-run grid.
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            sampler = optuna.samplers.BruteForceSampler(seed=config.seed)
         self.study = optuna.create_study(
-            storage=storage,
-            study_name=source.name,
-            load_if_exists=True,
-            sampler=optuna.samplers.BruteForceSampler(seed=config.seed),
+            storage=storage, study_name=source.name, load_if_exists=True, sampler=sampler
         )
 
     def run(self, trials: int = 0) -> Stop:
