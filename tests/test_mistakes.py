@@ -193,6 +193,20 @@ class TestFiles:
     def test_no_file_named(self, train):
         assert "config.data.train is empty" in train("")
 
+    def test_a_mistake_at_the_start_leaves_the_workdir_free(self, train, tmp_path):
+        train(f"{tmp_path}/pairs.tsv")
+        assert not (tmp_path / "w").exists()
+
+    def test_a_missing_validation_file_is_found_before_training(self, says, tmp_path):
+        (tmp_path / "good.tsv").write_text("one\tun\ntwo\tdeux\n")
+        sentence = says(
+            *("train", SMOKE, f"--workdir={tmp_path}/w", "--config.data.name=files"),
+            f"--config.data.train={tmp_path}/good.tsv",
+            f"--config.data.validation={tmp_path}/dev.tsv",
+        )
+        assert "dev.tsv" in sentence
+        assert not (tmp_path / "w" / "metrics.jsonl").exists()
+
     def test_unequal_line_counts(self, train, tmp_path):
         (tmp_path / "a.txt").write_text("one\ntwo\nthree\n")
         (tmp_path / "b.txt").write_text("un\ndeux\n")

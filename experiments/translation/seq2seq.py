@@ -46,7 +46,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
             "paper_init": False,
         }
     )
-    config.optimizer.learning_rate = 3e-3
+    config.optimizer.learning_rate = 2e-3
     config.optimizer.schedule.name = "cosine"
     config.optimizer.schedule.warmup = 100
     if "smoke" in words:
@@ -82,6 +82,6 @@ def build(config: ml_collections.ConfigDict, folders: Folders) -> Experiment:
 def sweep(trial) -> dict:
     """Learning rate and the order in which the source is read (Sutskever 2014, §3.3)."""
     return {
-        "optimizer.learning_rate": trial.suggest_categorical("learning_rate", [1e-3, 3e-3]),
+        "optimizer.learning_rate": trial.suggest_categorical("learning_rate", [1e-3, 2e-3]),
         "model.reverse_source": trial.suggest_categorical("reverse_source", [True, False]),
     }

@@ -39,6 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except NonFiniteLossError as error:
         print(f"attention-jax: {error}", file=sys.stderr)
         return 3
+    except KeyboardInterrupt:
+        print("attention-jax: interrupted", file=sys.stderr)
+        return _EXIT["INTERRUPTED"]
     except BrokenPipeError:
         sys.stderr.close()
         return 0
@@ -132,8 +135,10 @@ def _train(options, overrides: list[str]) -> int:
     if options.debug_nans:
         jax.config.update("jax_debug_nans", True)
     first = jax.process_index() == 0
-    run = workdir.start(options.workdir, options.config, overrides, write=first)
+    run = workdir.start(options.workdir, options.config, overrides)
     experiment = run.build(options.data_dir, options.manual_dir)
+    if first:
+        run.claim()
     if options.profile:
         with jax.profiler.trace(str(options.workdir / "profile")):
             trained = runs.train(experiment, options.workdir, time_limit=options.time_limit)

@@ -49,6 +49,10 @@ class Data(Protocol):
         """What a user gives to predict from, as a split named "input" without answers."""
         ...
 
+    def keep(self) -> None:
+        """Writes to the workdir what later commands need in place of the data (tokenizers)."""
+        ...
+
     def report(self) -> str:
         """Counts worth reading before a run: what was kept, dropped, and how it is bucketed."""
         ...

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -59,7 +60,12 @@ def train(
     first = jax.process_index() == 0
     devices = Devices(config.parallel, config.devices)
     devices.check_batch_size(config.batch_size, config.optimizer.accumulate)
-    batches = experiment.data.train()
+    split = experiment.data.splits[0]
+    # Both are opened now: a file that is missing should not be found out at the first evaluation.
+    batches, validation = experiment.data.train(), experiment.data.split(split)
+    if first:
+        with writable(workdir):
+            experiment.data.keep()
     key = jax.random.key(config.seed)
     checkpoints = Checkpoints(workdir / "checkpoints", config.keep, task.main_metric[1])
     state, done = resume(task, devices, checkpoints, key)
@@ -73,11 +79,12 @@ def train(
     # Opened even when nothing is left to train: what was written after the restored step goes.
     with writable(workdir):
         writer: Writer = MetricFiles(workdir, done.step) if first else NoFiles()
-    split = experiment.data.splits[0]
-    evaluator = Evaluator(task, devices, split, lambda: experiment.data.split(split))
+    evaluator = Evaluator(task, devices, split, validation)
 
-    def evaluate(step: int, state: State) -> float:
-        evaluation = evaluator.run(state)
+    def evaluate(step: int, state: State, give_up: Callable[[], bool]) -> float | None:
+        evaluation = evaluator.run(state, give_up)
+        if evaluation is None:
+            return None
         writer.write(step, split, evaluation.metrics)
         progress.say(f"step {step}  {split}  {summary_line(evaluation.metrics)}")
         if first:

@@ -99,6 +99,7 @@ class Sweep:
         overrides = self._overrides + [f"--config.{k}={v}" for k, v in values.items()]
         run = workdir.start(folder, self._spec, overrides)
         built = run.build(*self._folders)
+        run.claim()
         print_trial(number, values)
         trained = runs.train(built, folder)
         if trained.stop is not Stop.NO:

@@ -77,8 +77,8 @@ def evaluate(
     """
     batches = experiment.data.split(split)
     restored = restore(experiment, workdir, checkpoint)
-    evaluator = Evaluator(experiment.task, restored.devices, split, lambda: batches)
-    evaluation = evaluator.run(restored.state)
+    evaluation = Evaluator(experiment.task, restored.devices, split, batches).run(restored.state)
+    assert evaluation is not None
     with writable(workdir):
         write_lines(
             workdir / "predictions" / f"{split}.jsonl",

@@ -3,7 +3,7 @@
 config.json        the experiment's name, arg, overrides, resolved config, version, code hash
 checkpoints/       the newest and the best
 metrics.jsonl      one row a report; events/ holds the same for TensorBoard
-pictures/, predictions/, tokenizers/, report.html
+tokenizers/, pictures/, predictions/
 """
 
 import contextlib
@@ -39,6 +39,30 @@ class Workdir:
     config: ml_collections.ConfigDict
     overrides: tuple[str, ...]
 
+    def claim(self) -> None:
+        """Writes config.json: from now on the folder belongs to this run.
+
+        To be called once the experiment could be built, so that a mistake found on the way leaves
+        no mark.
+
+        Raises:
+          UserError: when the folder cannot be written.
+        """
+        record = {
+            "experiment": self.source.name,
+            "arg": self.source.arg,
+            "overrides": list(self.overrides),
+            "config": self.config.to_dict(),
+            "version": importlib.metadata.version("attention-jax"),
+            "code": self.source.hash(),
+        }
+        with writable(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            # In one step, so that a kill leaves the old file or the new one.
+            scratch = self.path / "config.json.tmp"
+            scratch.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+            os.replace(scratch, self.path / "config.json")
+
     def build(
         self, data_dir: Path | None = None, manual_dir: Path | None = None
     ) -> experiment.Experiment:
@@ -51,18 +75,17 @@ class Workdir:
         return self.source.module.build(self.config, folders)
 
 
-def start(path: Path, spec: str, overrides: Sequence[str], write: bool = True) -> Workdir:
+def start(path: Path, spec: str, overrides: Sequence[str]) -> Workdir:
     """The workdir of a run that begins, or that goes on where it stopped.
 
     Args:
-      path: made where it does not exist.
+      path: need not exist; `Workdir.claim` makes it.
       spec: the experiment, "NAME[:arg]" or "PATH.py[:arg]".
       overrides: "--config.NAME=VALUE" arguments.
-      write: False for processes other than the first.
 
     Raises:
-      UserError: when the folder cannot be written, holds another experiment, or has run with
-        another config (more steps, other intervals or devices are no other config).
+      UserError: when it holds another experiment, or has run with another config (more steps,
+        other intervals or devices are no other config).
     """
     source = experiment.find(spec)
     config = source.config()
@@ -70,16 +93,6 @@ def start(path: Path, spec: str, overrides: Sequence[str], write: bool = True) -
     stored = _read(path) if (path / "config.json").exists() else None
     if stored is not None:
         _refuse_another(path, stored, source, config)
-    record = {
-        "experiment": source.name,
-        "arg": source.arg,
-        "overrides": list(overrides),
-        "config": config.to_dict(),
-        "version": importlib.metadata.version("attention-jax"),
-        "code": source.hash(),
-    }
-    if write:
-        _write(path, record)
     return Workdir(path, source, config, tuple(overrides))
 
 
@@ -130,15 +143,6 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path / 'config.json'} is damaged ({error}): restore or delete it"
         ) from error
-
-
-def _write(path: Path, record: dict[str, Any]) -> None:
-    """Replaces config.json in one step, so that a kill leaves the old one or the new one."""
-    with writable(path):
-        path.mkdir(parents=True, exist_ok=True)
-        scratch = path / "config.json.tmp"
-        scratch.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        os.replace(scratch, path / "config.json")
 
 
 @contextlib.contextmanager

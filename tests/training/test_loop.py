@@ -144,6 +144,30 @@ def test_a_signal_saves_and_stops(number, stop, tmp_path):
     assert last_state(ToyRollouts(), tmp_path).step == ended.done.step
 
 
+def test_a_signal_cuts_an_evaluation_short_and_the_resumed_run_makes_it(tmp_path):
+    class Signalling(ToyData):
+        passes = 0
+
+        def split(self, name):
+            def batches():
+                Signalling.passes += 1
+                if Signalling.passes == 3:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                yield from ToyData.split(self, name)
+
+            class Again:
+                def __iter__(self):
+                    return batches()
+
+            return Again()
+
+    train(ToyRollouts(), tmp_path / "whole", steps=6, evaluate_every=2)
+    ended = train(ToyRollouts(), tmp_path / "cut", steps=6, evaluate_every=2, data=Signalling())
+    assert (ended.stop, ended.done.step, ended.done.evaluated) == (Stop.TERMINATED, 4, 2)
+    train(ToyRollouts(), tmp_path / "cut", steps=6, evaluate_every=2)
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+
+
 def test_the_time_limit_saves_and_stops(tmp_path):
     ended = train(ToyRollouts(), tmp_path, steps=10_000, time_limit=0.01)
     assert ended.stop is Stop.TIME_LIMIT
@@ -158,6 +182,8 @@ def test_patience_ends_a_run_that_no_longer_improves(tmp_path):
     ended = train(Unchanging(), tmp_path, steps=50, evaluate_every=2, patience=3)
     assert ended.stop is Stop.NO
     assert (ended.done.step, ended.done.best_step) == (8, 2)
+    again = train(Unchanging(), tmp_path, steps=50, evaluate_every=2, patience=3)
+    assert again.done.step == 8
 
 
 def test_the_best_checkpoint_outlives_newer_ones(tmp_path):
@@ -168,10 +194,12 @@ def test_the_best_checkpoint_outlives_newer_ones(tmp_path):
     train(FirstIsBest(), tmp_path, steps=10, evaluate_every=2, checkpoint_every=2)
     kept = Checkpoints(tmp_path / "checkpoints", read_only=True)
     assert kept.steps == [2, 8, 10]
+    train(FirstIsBest(), tmp_path, steps=14, evaluate_every=2, checkpoint_every=2)
+    assert Checkpoints(tmp_path / "checkpoints", read_only=True).steps == [2, 12, 14]
     restored = trained.restore(make(FirstIsBest()), tmp_path, "best")
     assert restored.step == 2
-    assert trained.restore(make(FirstIsBest()), tmp_path, "last").step == 10
-    assert trained.restore(make(FirstIsBest()), tmp_path, "8").step == 8
+    assert trained.restore(make(FirstIsBest()), tmp_path, "last").step == 14
+    assert trained.restore(make(FirstIsBest()), tmp_path, "12").step == 12
     with pytest.raises(UserError, match="lacks a checkpoint of step 4"):
         trained.restore(make(FirstIsBest()), tmp_path, "4")
 

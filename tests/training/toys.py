@@ -89,6 +89,9 @@ class ToyData:
     def inputs(self, lines):
         return []
 
+    def keep(self):
+        pass
+
     def report(self):
         return "toy data"
 

@@ -214,6 +214,15 @@ class TranslationData:
         plan = Plan.evaluation(lengths_of(streams), buckets, min(most, len(lines)))
         return PlannedBatches(plan, streams)
 
+    def keep(self) -> None:
+        """Writes the tokenizers to the workdir: the folder is there with both, or not at all."""
+        if self._folder is None or self._folder.is_dir():
+            return
+        scratch = self._folder.with_name("tokenizers.partial")
+        self.source_tokenizer.save(scratch, "source")
+        self.target_tokenizer.save(scratch, "target")
+        scratch.rename(self._folder)
+
     def report(self) -> str:
         """Pairs kept and dropped, vocabularies and the buckets' filling."""
         plan = self._training_plan
@@ -265,14 +274,11 @@ class TranslationData:
 
     def _tokenizer(self, side: str) -> Tokenizer:
         kind = _tokenizer_kind(self._config.tokenizer)
-        if self._folder is not None and any(self._folder.glob(f"{side}.*")):
+        if self._folder is not None and self._folder.is_dir():
             return kind.load(self._folder, side)
         examples = self.examples("train")
         texts = examples.sources if side == "source" else examples.targets or []
-        tokenizer = kind.train(texts, self._config.tokenizer.size or None)
-        if self._folder is not None and jax.process_index() == 0:
-            tokenizer.save(self._folder, side)
-        return tokenizer
+        return kind.train(texts, self._config.tokenizer.size or None)
 
 
 def _tokenizer_kind(config: ml_collections.ConfigDict) -> Any:

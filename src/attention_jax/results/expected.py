@@ -66,7 +66,7 @@ def read_expected(root: Path) -> list[Section]:
             sections = tomllib.load(file).get("section", [])
         expected = [_section(**section) for section in sections]
     except FileNotFoundError:
-        raise UserError(f"{path} does not exist: give --root=REPOSITORY") from None
+        raise UserError(f"{path} does not exist: run this in the repository") from None
     except (tomllib.TOMLDecodeError, TypeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
     for row in (row for section in expected for row in section.rows):

@@ -44,6 +44,9 @@ class Checkpoints:
             self.folder,
             options=ocp.CheckpointManagerOptions(
                 preservation_policy=AnyPreservationPolicy([LatestN(keep), best]),
+                # Without it Orbax forgets, on reopening, which checkpoint was the best.
+                best_fn=lambda metrics: metrics["value"],
+                best_mode=direction,
                 cleanup_tmp_directories=not read_only,
                 create=not read_only,
             ),
@@ -68,9 +71,12 @@ class Checkpoints:
         Raises:
           UserError: when this or the one before could not be written, a full disk for instance.
         """
-        if step in self.steps:
+        if step in self.steps and value is None:
             return
         try:
+            if step in self.steps:
+                # Saved when its evaluation was cut short; now it is known to be the best.
+                self._manager.delete(step)
             self._manager.save(
                 step,
                 metrics=None if value is None else {"value": value},

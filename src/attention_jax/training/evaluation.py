@@ -31,10 +31,17 @@ class Predictor:
 
         self._predict = devices.compile(predict)
 
-    def __call__(self, state: State, batches: Iterable[Batch]) -> list[Batch]:
-        """An output a batch, on the host, rows that only fill up a batch removed."""
+    def __call__(
+        self, state: State, batches: Iterable[Batch], give_up: Callable[[], bool] = lambda: False
+    ) -> list[Batch]:
+        """An output a batch, on the host, rows that only fill up a batch removed.
+
+        Ends early where `give_up()` says so, which is asked before each batch.
+        """
         outputs: list[Batch] = []
         for batch in batches:
+            if give_up():
+                break
             output, mask = jax.device_get(self._predict(state, self._devices.put_batch(batch)))
             outputs.append({name: np.asarray(rows)[mask] for name, rows in output.items()})
         return outputs
@@ -47,12 +54,10 @@ class Evaluator:
       task: says what to measure and predict.
       devices: where.
       split: its name.
-      batches: called for each pass over the split; yields this process's rows.
+      batches: this process's rows of the split; gone over anew in each pass.
     """
 
-    def __init__(
-        self, task: Task, devices: Devices, split: str, batches: Callable[[], Iterable[Batch]]
-    ):
+    def __init__(self, task: Task, devices: Devices, split: str, batches: Iterable[Batch]):
         self.split = split
         self._task = task
         self._devices = devices
@@ -60,15 +65,22 @@ class Evaluator:
         self._measure = devices.compile(task.measure)
         self._predict = Predictor(task, devices)
 
-    def run(self, state: State) -> Evaluation:
-        """Metrics of the split, and the predictions they were computed from."""
+    def run(self, state: State, give_up: Callable[[], bool] = lambda: False) -> Evaluation | None:
+        """Metrics of the split, and the predictions they were computed from.
+
+        None where `give_up()` cut it short: it is asked before each batch.
+        """
         sums: dict[str, list] = {}
-        for batch in self._batches():
+        for batch in self._batches:
+            if give_up():
+                return None
             measured = self._measure(state, self._devices.put_batch(batch))
             for name, pair in measured.items():
                 sums.setdefault(name, []).append(pair)
+        outputs = self._predict(state, self._batches, give_up)
+        if give_up():
+            return None
         metrics = self._task.summarize(means(jax.device_get(sums)))
-        outputs = self._predict(state, self._batches())
         return Evaluation(metrics | self._task.score(self.split, outputs), outputs)
 
 

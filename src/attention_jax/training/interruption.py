@@ -49,6 +49,11 @@ class Interruption:
         self._asked = _SIGNALS[number]
         signal.signal(number, self._before[number])
 
+    @property
+    def asked(self) -> bool:
+        """Whether this process was asked to stop; alone in a run, it may act on it at once."""
+        return self._asked is not Stop.NO and jax.process_count() == 1
+
     def wanted(self, step: int) -> Stop:
         """Whether to stop after this step, the same answer in every process."""
         mine = self._asked

@@ -1,9 +1,10 @@
 """The one training loop. It names no task, no model and no metric.
 
-One turn: next batch, update, report the step *before* (so that the device is already busy with
-this one), and, where they are due, evaluate, draw, save. A save comes after the evaluation of the
-same step, so that a run resumed from it does not evaluate again; and after this step's loss was
-seen to be finite, so that what is kept is good.
+One turn: evaluate and draw what is due, save, then next batch, update, and report the step *before*
+(so that the device is already busy with this one). A save comes after the evaluation of the same
+step, so that a run resumed from it does not evaluate again; and after that step's loss was seen to
+be finite, so that what is kept is good. A signal cuts an evaluation short: it is saved without, and
+the resumed run begins with it.
 """
 
 import dataclasses
@@ -46,11 +47,14 @@ class Progressed:
     best: float | None = None
     best_step: int | None = None
     since_best: int = 0
+    evaluated: int = 0
+    """The last step that was evaluated."""
     seconds: float = 0.0
     """Wall time so far, over all starts."""
 
     def improves(self, step: int, value: float, direction: str) -> bool:
         """Takes note of an evaluation; True where it is the best so far."""
+        self.evaluated = step
         better = self.best is None or (
             value > self.best if direction == "max" else value < self.best
         )
@@ -67,7 +71,8 @@ class Loop:
 
     Attributes:
       update: a task's update, compiled by `devices`.
-      evaluate: (step, state) -> the main metric's value; writes and draws what it finds.
+      evaluate: (step, state, give_up) -> the main metric's value; writes and draws what it finds.
+        None where `give_up()` cut it short.
       summarize: means of the update's metrics -> the numbers to write.
       direction: "max" or "min": which main metric is better.
     """
@@ -77,7 +82,7 @@ class Loop:
     update: Counted
     batches: Iterator[Batch]
     rng: Rng
-    evaluate: Callable[[int, State], float]
+    evaluate: Callable[[int, State, Callable[[], bool]], float | None]
     summarize: Callable[[dict[str, float]], dict[str, float]]
     checkpoints: Checkpoints
     writer: Writer
@@ -98,47 +103,53 @@ class Loop:
           NonFiniteLossError: names the step; the last checkpoint is from before it.
           UserError: when a checkpoint cannot be written.
         """
-        plan, stop = self.plan, Stop.NO
         self._began = time.monotonic() - done.seconds
-        previous: tuple[int, Metrics] | None = None
-        with Interruption(plan.time_limit, plan.log_every) as interruption:
-            while done.step < plan.steps and stop is Stop.NO:
+        self._unreported: tuple[int, Metrics] | None = None
+        with Interruption(self.plan.time_limit, self.plan.log_every) as interruption:
+            while True:
+                best = self._evaluate(state, done, interruption)
+                stop = interruption.wanted(done.step)
+                ends = stop is not Stop.NO or self._finished(done)
+                if ends or best or self._due(self.plan.checkpoint_every, done.step):
+                    self._save(state, done, best)
+                if ends:
+                    break
                 batch = self.devices.put_training_batch(next(self.batches))
                 key = jax.random.fold_in(self.rng, done.step)
                 state, metrics = self.update(state, batch, key)
                 done.step += 1
-                self._report(previous)
-                previous = (done.step, metrics)
-
-                stop = interruption.wanted(done.step)
-                evaluates = self._due(plan.evaluate_every, done.step)
-                saves = self._due(plan.checkpoint_every, done.step) or stop is not Stop.NO
-                if evaluates or saves:
-                    self._report(previous)
-                    previous = None
-                value = None
-                if evaluates:
-                    found = self.evaluate(done.step, self.devices.view(state))
-                    if done.improves(done.step, found, self.direction):
-                        value = found
-                if saves or value is not None:
-                    self._save(state, done, value)
-                if plan.patience and done.since_best >= plan.patience:
-                    break
-            self._report(previous)
-            if done.step not in self.checkpoints.steps:
-                self._save(state, done, None)
+                self._report(self._unreported)
+                self._unreported = (done.step, metrics)
             self.checkpoints.wait()
-        return stop
+        return Stop.NO if self._finished(done) else stop
+
+    def _evaluate(self, state: State, done: Progressed, interruption: Interruption) -> bool:
+        """Evaluates where it is due; True where this is the best so far."""
+        if done.evaluated == done.step or not self._due(self.plan.evaluate_every, done.step):
+            return False
+        self._flush()
+        found = self.evaluate(done.step, self.devices.view(state), lambda: interruption.asked)
+        return found is not None and done.improves(done.step, found, self.direction)
+
+    def _finished(self, done: Progressed) -> bool:
+        lost_patience = 0 < self.plan.patience <= done.since_best
+        return lost_patience or self.plan.steps <= done.step == done.evaluated
 
     def _due(self, every: int, step: int) -> bool:
-        return step == self.plan.steps or (every > 0 and step % every == 0)
+        return step == self.plan.steps or (every > 0 and step % every == 0 and step > 0)
 
-    def _save(self, state: State, done: Progressed, value: float | None) -> None:
+    def _save(self, state: State, done: Progressed, best: bool) -> None:
+        self._flush()
         done.seconds = time.monotonic() - self._began
         progress: dict[str, Any] = dataclasses.asdict(done)
         progress["key"] = jax.random.key_data(self.rng).tolist()
+        value = done.best if best else None
         self.checkpoints.save(done.step, self.devices.view(state), progress, value)
+
+    def _flush(self) -> None:
+        """Reports the step that is still under way, and so waits for it."""
+        self._report(self._unreported)
+        self._unreported = None
 
     def _report(self, stepped: tuple[int, Metrics] | None) -> None:
         if stepped is None:

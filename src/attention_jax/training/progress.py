@@ -75,13 +75,11 @@ class Progress:
             self._bar.update(self._task, completed=step, loss=loss, rate=self.rate)
         elif self._shown and (now - self._spoke > _LINE_EVERY_SECONDS or step == self._total):
             self._spoke = now
-            left = (self._total - step) / self.rate if self.rate else float("nan")
-            print(
-                f"step {step}/{self._total}  loss {loss:.4f}  {self.rate:.1f} steps/s  "
-                f"{now - self._began:.0f} s gone  {left:.0f} s left",
-                file=sys.stderr,
-                flush=True,
-            )
+            line = f"step {step}/{self._total}  loss {loss:.4f}  {now - self._began:.0f} s gone"
+            if self.rate:
+                left = (self._total - step) / self.rate
+                line += f"  {self.rate:.1f} steps/s  {left:.0f} s left"
+            print(line, file=sys.stderr, flush=True)
 
     def say(self, line: str) -> None:
         """A line of its own, above the bar where there is one."""

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from tensorboardX import SummaryWriter
 
+from attention_jax.errors import UserError
+
 
 class Writer(Protocol):
     """What the loop reports to."""
@@ -35,8 +37,14 @@ class MetricFiles:
 
     def write(self, step: int, split: str, metrics: dict[str, float]) -> None:
         """One row, on disk when this returns."""
-        self._lines.write(json.dumps({"step": step, "split": split, **metrics}) + "\n")
-        self._lines.flush()
+        try:
+            self._lines.write(json.dumps({"step": step, "split": split, **metrics}) + "\n")
+            self._lines.flush()
+        except OSError as error:
+            raise UserError(
+                f"{self._lines.name} cannot be written ({error.strerror}): make room and run the "
+                "same command again"
+            ) from error
         for name, value in metrics.items():
             self._events.add_scalar(f"{split}/{name}", value, step)
 
