@@ -28,14 +28,14 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     config = experiment.default_config()
     config.update(translation.default_config())
     config.data.update(languages)
-    config.steps = 1200
+    config.steps = 1000
     config.batch_size = 64
-    config.evaluate_every = 400
+    config.evaluate_every = 500
     config.model = ml_collections.ConfigDict(
         {
             "embedding": 128,
-            # About as many parameters as RNNsearch's 192 with its second encoder and attention.
-            "hidden": 256,
+            # About as many parameters as RNNsearch's 128 with its second encoder and attention.
+            "hidden": 192,
             "layers": 1,
             "cell": "gru" if "cho" in words else "lstm",
             "reset": "after",

@@ -27,8 +27,9 @@ def per_gate(initializer: Initializer) -> Initializer:
     def init(key, shape, dtype=jnp.float32):
         features, total = shape
         keys = jax.random.split(key, total // features)
-        # One batched draw: XLA compiles it once, not once a gate.
-        blocks = jax.vmap(lambda key: initializer(key, (features, features), dtype))(keys)
+        # One gate after the other: batched QR factorisations of two matrices can lock each other
+        # out of XLA's thread pool on a CPU of few cores, and then wait for ever.
+        blocks = jax.lax.map(lambda key: initializer(key, (features, features), dtype), keys)
         return jnp.swapaxes(blocks, 0, 1).reshape(shape)
 
     return init
