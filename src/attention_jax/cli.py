@@ -52,6 +52,7 @@ def _set_up_libraries() -> None:
     # Before jax is imported. The second start of a run then finds its programs compiled.
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "attention_jax" / "compiled"))
     logging.basicConfig(format="attention-jax: %(message)s", level=logging.WARNING)
+    logging.getLogger("attention_jax").setLevel(logging.INFO)
     logging.getLogger("absl").setLevel(logging.CRITICAL)
 
 

@@ -31,13 +31,14 @@ class Trained:
     Attributes:
       stop: why; `Stop.NO` when it reached its last step or lost its patience.
       done: its last step and its best evaluation.
-      compilations: of the update; at most one a bucket.
+      compilations: of the update; at most one a bucket. compiling: the seconds they took.
       seconds: of this process, everything included.
     """
 
     stop: Stop
     done: Progressed
     compilations: int
+    compiling: float
     seconds: float
 
 
@@ -108,7 +109,8 @@ def train(
         finally:
             writer.close()
             checkpoints.close()
-    return Trained(stop, done, update.compilations, time.monotonic() - began)
+    spent = time.monotonic() - began
+    return Trained(stop, done, update.compilations, update.seconds, spent)
 
 
 def resume(
@@ -151,6 +153,9 @@ def farewell(trained: Trained, workdir: Path) -> str:
     """What to tell at the end of a run, and what to do next."""
     done = trained.done
     best = "" if done.best is None else f"; best {done.best:.4g} at step {done.best_step}"
-    spent = f"{done.step} steps in {trained.seconds:.0f} s, {trained.compilations} compilations"
+    spent = (
+        f"step {done.step} after {trained.seconds:.0f} s, {trained.compilations} compilations "
+        f"in {trained.compiling:.0f} s"
+    )
     again = "run the same command to go on" if trained.stop is not Stop.NO else "done"
     return f"{again}: {spent}{best}; everything is in {workdir}"

@@ -10,6 +10,7 @@ States enter and leave through `place` and `view`, so nothing else knows which f
 checkpoint written under one is read under the other.
 """
 
+import time
 from collections.abc import Callable
 
 import jax
@@ -29,6 +30,8 @@ class Counted:
 
     def __init__(self, fn: Callable, compile: Callable[[Callable], Callable]):
         self.compilations = 0
+        self.seconds = 0.0
+        """Spent on tracing and compiling (with the first run's start)."""
 
         def traced(*args):
             self.compilations += 1
@@ -37,7 +40,11 @@ class Counted:
         self._call = compile(traced)
 
     def __call__(self, *args):
-        return self._call(*args)
+        began, before = time.monotonic(), self.compilations
+        result = self._call(*args)
+        if self.compilations != before:
+            self.seconds += time.monotonic() - began
+        return result
 
 
 class Devices:

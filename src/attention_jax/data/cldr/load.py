@@ -14,6 +14,8 @@ from attention_jax.data.cldr.languages import pair
 from attention_jax.data.cldr.splits import SPLITS, CldrConfig, Example, generator_hash
 from attention_jax.errors import UserError
 
+_log = logging.getLogger(__name__)
+
 
 class Phrases(NamedTuple):
     """A split, column by column; row i of each belongs to phrase i.
@@ -48,6 +50,10 @@ def load(config: CldrConfig, split: str, data_dir: str | os.PathLike[str]) -> Ph
     files = {each: folder / "columns" / f"{made_by}-{each}.json" for each in SPLITS}
     try:
         if not files[split].exists():
+            _log.info(
+                "preparing cldr_phrases %s-%s, %s training phrases: about a minute for 50,000",
+                *(config.source, config.target, f"{config.train:,}"),
+            )
             builder = prepare(config, folder.parent)
             for each, file in files.items():
                 examples = builder.made[each] if builder.made else _read(builder, each)
