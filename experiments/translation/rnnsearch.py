@@ -28,13 +28,14 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     config = experiment.default_config()
     config.update(translation.default_config())
     config.data.update(languages)
+    config.data.validation_size = 500
     config.steps = 1000
     config.batch_size = 64
     config.evaluate_every = 500
     config.model = ml_collections.ConfigDict(
         {
             "embedding": 128,
-            "hidden": 128,
+            "hidden": 192,
             "alignment": 128,
             "maxout": 128,
             "cell": "gru",
@@ -43,7 +44,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
             "paper_init": False,
         }
     )
-    config.optimizer.learning_rate = 2e-3
+    config.optimizer.learning_rate = 3e-3
     config.optimizer.schedule.name = "cosine"
     config.optimizer.schedule.warmup = 100
     if "smoke" in words:
@@ -79,6 +80,6 @@ def build(config: ml_collections.ConfigDict, folders: Folders) -> Experiment:
 def sweep(trial) -> dict:
     """Learning rate and width: what the result depends on most."""
     return {
-        "optimizer.learning_rate": trial.suggest_categorical("learning_rate", [1e-3, 2e-3]),
-        "model.hidden": trial.suggest_categorical("hidden", [64, 128]),
+        "optimizer.learning_rate": trial.suggest_categorical("learning_rate", [1e-3, 3e-3]),
+        "model.hidden": trial.suggest_categorical("hidden", [128, 192]),
     }
