@@ -1,8 +1,9 @@
 """Translation through one fixed vector, and what it forgets (Sutskever 2014; Bahdanau 2015).
 
 What it shows: the same data, steps and size as `translation/rnnsearch`, but all the decoder ever
-learns of the source is the encoder's last state. Short sentences are fine; long ones are lost.
-That is the claim attention was founded on (Bahdanau 2015, Figure 2).
+learns of the source is the encoder's last state. It learns far more slowly, and the longer the
+sentence, the less of it survives. That is the claim attention was founded on (Bahdanau 2015,
+Figure 2).
 
     attention-jax train --config=translation/seq2seq --workdir=W
     attention-jax evaluate --workdir=W --split=test
