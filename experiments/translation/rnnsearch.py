@@ -39,7 +39,9 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
             "alignment": 128,
             "maxout": 128,
             "cell": "gru",
-            "reset": "before",
+            # The paper resets before the product. So trained as long, its alignments are a little
+            # worse here: an error rate of 0.21 against 0.19.
+            "reset": "after",
             "dropout": 0.0,
             "paper_init": False,
         }
