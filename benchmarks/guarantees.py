@@ -37,6 +37,10 @@ def start(workdir: Path, *options: str, devices: int = 1) -> subprocess.Popen:
     command = [sys.executable, "-m", "attention_jax.cli", "train", f"--config={EXPERIMENT}"]
     command += [f"--workdir={workdir}", f"--config.devices={0 if devices > 1 else 1}", *options]
     flags = f"--xla_force_host_platform_device_count={devices}"
+    if devices > 1:
+        # Collectives of simulated devices wait in XLA's thread pool, which has a thread a core:
+        # with more devices than cores they can wait for one another for ever.
+        flags += " --xla_cpu_multi_thread_eigen=false"
     environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 

@@ -20,7 +20,8 @@ def _free_address() -> str:
 def _run(count: int, devices: int, workdir, steps: int = STEPS) -> list[float]:
     workdir.mkdir(exist_ok=True)
     environment = os.environ | {
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} "
+        "--xla_cpu_multi_thread_eigen=false",
         "PYTHONPATH": os.getcwd(),
     }
     address = _free_address()
