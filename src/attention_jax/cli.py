@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from attention_jax.errors import NonFiniteLossError, UserError
 
@@ -237,5 +238,17 @@ def _results(options, overrides: list[str]) -> int:
     return 1 if problems else 0
 
 
+def entry() -> NoReturn:
+    """The console script. A failure ends the process at once: after a checkpoint that could not be
+    written, Orbax's unfinished coroutines complain at shutdown and would change the exit status.
+    """
+    status = main()
+    if status:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(0)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

@@ -68,7 +68,7 @@ def train(
         with writable(workdir):
             experiment.data.keep()
     key = jax.random.key(config.seed)
-    checkpoints = Checkpoints(workdir / "checkpoints", config.keep, task.main_metric[1])
+    checkpoints = Checkpoints(workdir / "checkpoints", config.keep)
     state, done = resume(task, devices, checkpoints, key)
     update = devices.compile_update(task.update)
     progress = Progress(config.steps, done.step, verbose and first)

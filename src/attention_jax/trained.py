@@ -47,7 +47,7 @@ def restore(experiment: Experiment, workdir: Path, checkpoint: str = "best") -> 
         raise UserError(f"{workdir} has no checkpoint yet: train with --workdir={workdir}")
     config, task = experiment.config, experiment.task
     devices = Devices("jit", config.devices)
-    checkpoints = Checkpoints(folder, config.keep, task.main_metric[1], read_only=True)
+    checkpoints = Checkpoints(folder, config.keep, read_only=True)
     try:
         like = devices.like(jax.eval_shape(task.init, jax.random.key(0), task.example()))
         state, progress = checkpoints.restore(like, _step_of(checkpoint))

@@ -5,19 +5,43 @@ the seed, the number of batches consumed, the best value so far). The newest one
 one with the best value.
 """
 
+import dataclasses
 import errno
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import orbax.checkpoint as ocp
-from orbax.checkpoint.checkpoint_managers import AnyPreservationPolicy, BestN, LatestN
+from orbax.checkpoint.checkpoint_managers import (
+    PolicyCheckpointInfo,
+    PreservationContext,
+    PreservationPolicy,
+)
 
 from attention_jax.errors import UserError
 from attention_jax.typing import PyTree
 
 _log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class _NewestAndBest(PreservationPolicy):
+    """Keeps the newest checkpoints, and the best one however old it is.
+
+    Orbax's own best-of-n reads a file of metrics a checkpoint, and one that is damaged keeps it
+    from opening the others.
+    """
+
+    newest: int
+    best: int | None = None
+
+    def should_preserve(
+        self, checkpoints: Sequence[PolicyCheckpointInfo], *, context: PreservationContext
+    ) -> Sequence[bool]:
+        first = len(checkpoints) - self.newest
+        return [n >= first or info.step == self.best for n, info in enumerate(checkpoints)]
 
 
 class Checkpoints:
@@ -26,27 +50,16 @@ class Checkpoints:
     Args:
       folder: where they lie; made on the first save.
       keep: how many of the newest to keep, beside the best.
-      direction: "max" or "min": what makes a value the best.
       read_only: for commands that only look.
     """
 
-    def __init__(
-        self, folder: Path, keep: int = 2, direction: str = "max", read_only: bool = False
-    ):
+    def __init__(self, folder: Path, keep: int = 2, read_only: bool = False):
         self.folder = folder.absolute()
-        best = BestN(
-            get_metric_fn=lambda metrics: metrics["value"],
-            reverse=direction == "min",
-            n=1,
-            keep_checkpoints_without_metrics=False,
-        )
+        self._kept = _NewestAndBest(keep)
         self._manager = ocp.CheckpointManager(
             self.folder,
             options=ocp.CheckpointManagerOptions(
-                preservation_policy=AnyPreservationPolicy([LatestN(keep), best]),
-                # Without it Orbax forgets, on reopening, which checkpoint was the best.
-                best_fn=lambda metrics: metrics["value"],
-                best_mode=direction,
+                preservation_policy=self._kept,
                 cleanup_tmp_directories=not read_only,
                 create=not read_only,
             ),
@@ -57,29 +70,23 @@ class Checkpoints:
         """Steps that have a checkpoint, oldest first."""
         return sorted(self._manager.all_steps())
 
-    def save(
-        self, step: int, state: PyTree, progress: dict[str, Any], value: float | None = None
-    ) -> None:
+    def save(self, step: int, state: PyTree, progress: dict[str, Any]) -> None:
         """Starts writing a checkpoint; the state may be donated as soon as this returns.
 
         Args:
-          step: updates done.
+          step: updates done; one that is there already is not written again.
           state: one copy of it.
-          progress: JSON-able.
-          value: the main metric where this state was evaluated.
+          progress: JSON-able; `best_step` says which checkpoint to keep beside the newest.
 
         Raises:
           UserError: when this or the one before could not be written, a full disk for instance.
         """
-        if step in self.steps and value is None:
+        self._kept.best = progress.get("best_step")
+        if step in self.steps:
             return
         try:
-            if step in self.steps:
-                # Saved when its evaluation was cut short; now it is known to be the best.
-                self._manager.delete(step)
             self._manager.save(
                 step,
-                metrics=None if value is None else {"value": value},
                 args=ocp.args.Composite(
                     state=ocp.args.StandardSave(state), progress=ocp.args.JsonSave(progress)
                 ),
@@ -151,7 +158,11 @@ class Checkpoints:
             self._manager.delete(newer)
 
     def close(self) -> None:
-        self._manager.close()
+        """Ends the threads. Raises UserError when a checkpoint on its way could not be written."""
+        try:
+            self._manager.close()
+        except Exception as error:
+            raise self._unwritten(error) from error
 
     def _unwritten(self, error: Exception) -> UserError:
         kept = f"step {self.steps[-1]} is intact" if self.steps else "none was kept"

@@ -111,7 +111,7 @@ class Loop:
                 stop = interruption.wanted(done.step)
                 ends = stop is not Stop.NO or self._finished(done)
                 if ends or best or self._due(self.plan.checkpoint_every, done.step):
-                    self._save(state, done, best)
+                    self._save(state, done)
                 if ends:
                     break
                 batch = self.devices.put_training_batch(next(self.batches))
@@ -138,13 +138,12 @@ class Loop:
     def _due(self, every: int, step: int) -> bool:
         return step == self.plan.steps or (every > 0 and step % every == 0 and step > 0)
 
-    def _save(self, state: State, done: Progressed, best: bool) -> None:
+    def _save(self, state: State, done: Progressed) -> None:
         self._flush()
         done.seconds = time.monotonic() - self._began
         progress: dict[str, Any] = dataclasses.asdict(done)
         progress["key"] = jax.random.key_data(self.rng).tolist()
-        value = done.best if best else None
-        self.checkpoints.save(done.step, self.devices.view(state), progress, value)
+        self.checkpoints.save(done.step, self.devices.view(state), progress)
 
     def _flush(self) -> None:
         """Reports the step that is still under way, and so waits for it."""
