@@ -54,7 +54,9 @@ def _set_up_libraries() -> None:
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache / "attention_jax" / "compiled"))
     logging.basicConfig(format="attention-jax: %(message)s", level=logging.WARNING)
     logging.getLogger("attention_jax").setLevel(logging.INFO)
-    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    # The last two tell, with tracebacks, what became of a failed write's threads.
+    for chatty in ("absl", "asyncio", "concurrent.futures"):
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
 
 
 def _overrides(rest: Sequence[str]) -> list[str]:
