@@ -1,5 +1,6 @@
 """The pages: docs/results.md and the README's table, rendered and checked."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -119,8 +120,14 @@ def _drawable(curve: Curve, records: Mapping[str, Record]) -> bool:
 def _draw(curve: Curve, records: Mapping[str, Record]) -> Figure:
     series = {}
     for system, names in curve.series.items():
-        metrics = {k: mean(v) for name in names for k, v in records[name].metrics.items()}
-        series[system] = by_length(metrics, curve.metric)
+        found: dict[tuple[int, float], float] = {}
+        for name in names:
+            metrics = {k: mean(v) for k, v in records[name].metrics.items()}
+            for bucket, value in by_length(metrics, curve.metric).items():
+                # Where parts overlap, the first speaks for trained lengths, the last for longer.
+                if bucket not in found or bucket[0] >= (curve.longest_trained or math.inf):
+                    found[bucket] = value
+        series[system] = found
     label = curve.metric.upper() if curve.metric in ("bleu", "aer") else curve.metric
     return length_curve(series, metric=label, longest_trained=curve.longest_trained)
 

@@ -160,11 +160,11 @@ def _shade(axes: Axes, places: Sequence[int]) -> None:
         return
     axes.axvspan(min(places) - 0.5, max(places) + 0.5, color="#eeeeee", zorder=0, linewidth=0)
     axes.text(
-        *((min(places) + max(places)) / 2, 0.97),
+        *((min(places) + max(places)) / 2, 0.5),
         "longer than\nin training",
         transform=axes.get_xaxis_transform(),
         ha="center",
-        va="top",
+        va="center",
         fontsize=7,
         color=FAINT,
     )
