@@ -240,17 +240,10 @@ def _results(options, overrides: list[str]) -> int:
     return 1 if problems else 0
 
 
-def _without_closed_loops(kind, error, trace) -> None:
-    # Tensorstore says, once a buffer, that the loop which waited for a failed write is gone.
-    if str(error) != "Event loop is closed":
-        sys.__excepthook__(kind, error, trace)
-
-
 def entry() -> NoReturn:
     """The console script. A failure ends the process at once: after a checkpoint that could not be
     written, Orbax's unfinished coroutines complain at shutdown and would change the exit status.
     """
-    sys.excepthook = _without_closed_loops
     status = main()
     if status:
         sys.stdout.flush()

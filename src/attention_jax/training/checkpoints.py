@@ -9,10 +9,12 @@ import dataclasses
 import errno
 import logging
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import (
     PolicyCheckpointInfo,
@@ -84,6 +86,7 @@ class Checkpoints:
         self._kept.best = progress.get("best_step")
         if step in self.steps:
             return
+        self._need_room_for(state)
         try:
             self._manager.save(
                 step,
@@ -93,6 +96,16 @@ class Checkpoints:
             )
         except Exception as error:
             raise self._unwritten(error) from error
+
+    def _need_room_for(self, state: PyTree) -> None:
+        # Asked first, because tensorstore's threads fill the terminal when a write fails half way.
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+        place = self.folder if self.folder.exists() else self.folder.parent
+        free = shutil.disk_usage(place).free
+        if free < needed:
+            raise self._unwritten(
+                OSError(f"it needs {needed / 1e6:.1f} MB and the disk has {free / 1e6:.1f} MB left")
+            )
 
     def wait(self) -> None:
         """Returns when all checkpoints are on disk.
