@@ -6,7 +6,7 @@ PYTHON ?= python3
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := .venv/bin
 
-# Large pages for large arrays: 15 to 25 % less time a step where glibc allocates. Harmless elsewhere.
+# Large pages for large arrays: 5 to 28 % less time a step where glibc allocates. Harmless elsewhere.
 export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
 
 .PHONY: demo test test-all lint types results clean
