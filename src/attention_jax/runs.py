@@ -18,6 +18,7 @@ from attention_jax.training.interruption import Stop
 from attention_jax.training.loop import Loop, Plan, Progressed
 from attention_jax.training.progress import Progress
 from attention_jax.training.summary import matmul_flops, parameter_table
+from attention_jax.training.timesheet import OVERHEAD, Timesheet, shares
 from attention_jax.training.writers import MetricFiles, NoFiles, Writer
 from attention_jax.typing import Batch
 from attention_jax.viz.save import save_figures
@@ -81,13 +82,15 @@ def train(
     with writable(workdir):
         writer: Writer = MetricFiles(workdir, done.step) if first else NoFiles()
     evaluator = Evaluator(task, devices, split, validation)
+    timesheet = Timesheet(done.duties)
 
     def evaluate(step: int, state: State, give_up: Callable[[], bool]) -> float | None:
         evaluation = evaluator.run(state, give_up)
         if evaluation is None:
             return None
-        writer.write(step, split, evaluation.metrics)
-        progress.say(f"step {step}  {split}  {summary_line(evaluation.metrics)}")
+        with timesheet.on("logging"):
+            writer.write(step, split, evaluation.metrics)
+            progress.say(f"step {step}  {split}  {summary_line(evaluation.metrics)}")
         if first:
             with writable(workdir):
                 figures = task.pictures(split, evaluation.outputs, evaluation.metrics)
@@ -99,10 +102,10 @@ def train(
         patience=config.patience,
         time_limit=time_limit,
     )
-    with Stream(batches, start=done.step) as stream, progress:
+    with Stream(timesheet.reading(batches), start=done.step) as stream, progress:
         loop = Loop(
             *(plan, devices, update, stream, key, evaluate, task.summarize, checkpoints, writer),
-            *(progress, task.main_metric[1]),
+            *(progress, task.main_metric[1], timesheet),
         )
         try:
             stop = loop.run(devices.place(state), done)
@@ -153,9 +156,11 @@ def farewell(trained: Trained, workdir: Path) -> str:
     """What to tell at the end of a run, and what to do next."""
     done = trained.done
     best = "" if done.best is None else f"; best {done.best:.4g} at step {done.best_step}"
+    part = shares(done.duties)
+    duties = [f"{100 * part[duty]:.1f} % {duty}" for duty in OVERHEAD]
     spent = (
         f"step {done.step} after {trained.seconds:.0f} s, {trained.compilations} compilations "
-        f"in {trained.compiling:.0f} s"
+        f"in {trained.compiling:.0f} s; {', '.join(duties)}"
     )
     again = "run the same command to go on" if trained.stop is not Stop.NO else "done"
     return f"{again}: {spent}{best}; everything is in {workdir}"

@@ -16,6 +16,7 @@ from attention_jax.errors import NonFiniteLossError, UserError
 from attention_jax.training.checkpoints import Checkpoints
 from attention_jax.training.devices import Devices
 from attention_jax.training.interruption import Stop
+from attention_jax.training.timesheet import DUTIES
 from attention_jax.training.writers import read_rows
 
 
@@ -212,3 +213,34 @@ def test_another_seed_does_not_go_on_with_a_run(tmp_path):
 
 def test_a_run_compiles_once(tmp_path):
     assert train(ToyRollouts(), tmp_path, steps=5).compilations == 1
+
+
+def duties(workdir):
+    checkpoints = Checkpoints(workdir / "checkpoints", read_only=True)
+    progress = checkpoints.progress(checkpoints.steps[-1])
+    checkpoints.close()
+    return progress["seconds"], progress["duties"]
+
+
+def test_what_the_time_went_into_is_kept_over_a_resume(tmp_path):
+    train(ToyRollouts(), tmp_path, steps=4, evaluate_every=2)
+    spent, first = duties(tmp_path)
+    main_thread = [first[duty] for duty in DUTIES]
+    assert min(main_thread) > 0
+    assert sum(main_thread) == pytest.approx(spent, rel=0.05)
+    ended = train(ToyRollouts(), tmp_path, steps=8, evaluate_every=2)
+    _, then = duties(tmp_path)
+    assert all(then[duty] > first[duty] for duty in first)
+    assert "% checkpoints" in runs.farewell(ended, tmp_path)
+
+
+def test_a_checkpoint_from_before_time_was_accounted_goes_on(tmp_path, monkeypatch):
+    save = Checkpoints.save
+
+    def save_as_before(self, step, state, progress):
+        save(self, step, state, {k: v for k, v in progress.items() if k != "duties"})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "save", save_as_before)
+        train(ToyRollouts(), tmp_path, steps=4)
+    assert train(ToyRollouts(), tmp_path, steps=6).done.step == 6

@@ -22,6 +22,7 @@ from attention_jax.training.devices import Counted, Devices
 from attention_jax.training.evaluation import means
 from attention_jax.training.interruption import Interruption, Stop
 from attention_jax.training.progress import Progress
+from attention_jax.training.timesheet import Timesheet
 from attention_jax.training.writers import Writer
 from attention_jax.typing import Batch, Metrics, Rng
 
@@ -51,6 +52,8 @@ class Progressed:
     """The last step that was evaluated."""
     seconds: float = 0.0
     """Wall time so far, over all starts."""
+    duties: dict[str, float] = dataclasses.field(default_factory=dict)
+    """What it went into (`Timesheet`); a checkpoint's own cost counts from the next one on."""
 
     def improves(self, step: int, value: float, direction: str) -> bool:
         """Takes note of an evaluation; True where it is the best so far."""
@@ -75,6 +78,7 @@ class Loop:
         None where `give_up()` cut it short.
       summarize: means of the update's metrics -> the numbers to write.
       direction: "max" or "min": which main metric is better.
+      timesheet: over `Progressed.duties`.
     """
 
     plan: Plan
@@ -88,6 +92,7 @@ class Loop:
     writer: Writer
     progress: Progress
     direction: str
+    timesheet: Timesheet
 
     def run(self, state: State, done: Progressed) -> Stop:
         """Trains from `done.step` to the plan's last step, or until asked to stop.
@@ -105,7 +110,8 @@ class Loop:
         """
         self._began = time.monotonic() - done.seconds
         self._unreported: tuple[int, Metrics] | None = None
-        with Interruption(self.plan.time_limit, self.plan.log_every) as interruption:
+        interruption = Interruption(self.plan.time_limit, self.plan.log_every)
+        with interruption, self.timesheet.on("training"):
             while True:
                 best = self._evaluate(state, done, interruption)
                 stop = interruption.wanted(done.step)
@@ -114,13 +120,15 @@ class Loop:
                     self._save(state, done)
                 if ends:
                     break
-                batch = self.devices.put_training_batch(next(self.batches))
+                with self.timesheet.on("input"):
+                    batch = self.devices.put_training_batch(next(self.batches))
                 key = jax.random.fold_in(self.rng, done.step)
                 state, metrics = self.update(state, batch, key)
                 done.step += 1
                 self._report(self._unreported)
                 self._unreported = (done.step, metrics)
-            self.checkpoints.wait()
+            with self.timesheet.on("checkpoints"):
+                self.checkpoints.wait()
         return Stop.NO if self._finished(done) else stop
 
     def _evaluate(self, state: State, done: Progressed, interruption: Interruption) -> bool:
@@ -128,7 +136,8 @@ class Loop:
         if done.evaluated == done.step or not self._due(self.plan.evaluate_every, done.step):
             return False
         self._flush()
-        found = self.evaluate(done.step, self.devices.view(state), lambda: interruption.asked)
+        with self.timesheet.on("evaluation"):
+            found = self.evaluate(done.step, self.devices.view(state), lambda: interruption.asked)
         return found is not None and done.improves(done.step, found, self.direction)
 
     def _finished(self, done: Progressed) -> bool:
@@ -140,10 +149,11 @@ class Loop:
 
     def _save(self, state: State, done: Progressed) -> None:
         self._flush()
-        done.seconds = time.monotonic() - self._began
-        progress: dict[str, Any] = dataclasses.asdict(done)
-        progress["key"] = jax.random.key_data(self.rng).tolist()
-        self.checkpoints.save(done.step, self.devices.view(state), progress)
+        with self.timesheet.on("checkpoints"):
+            done.seconds = time.monotonic() - self._began
+            progress: dict[str, Any] = dataclasses.asdict(done)
+            progress["key"] = jax.random.key_data(self.rng).tolist()
+            self.checkpoints.save(done.step, self.devices.view(state), progress)
 
     def _flush(self) -> None:
         """Reports the step that is still under way, and so waits for it."""
@@ -162,7 +172,8 @@ class Loop:
                 + (f"the checkpoint of step {kept[-1]} is intact" if kept else "nothing was saved")
                 + ": lower config.optimizer.learning_rate or clip harder"
             )
-        self.progress.advance(step, found["loss"])
-        if step % self.plan.log_every == 0 or step == self.plan.steps:
-            numbers = self.summarize(found) | {"steps_per_second": self.progress.rate}
-            self.writer.write(step, "train", numbers)
+        with self.timesheet.on("logging"):
+            self.progress.advance(step, found["loss"])
+            if step % self.plan.log_every == 0 or step == self.plan.steps:
+                numbers = self.summarize(found) | {"steps_per_second": self.progress.rate}
+                self.writer.write(step, "train", numbers)
