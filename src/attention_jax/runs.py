@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax
 
+from attention_jax import evaluations
 from attention_jax.data.stream import Stream
 from attention_jax.errors import UserError
 from attention_jax.experiment import Experiment
@@ -21,7 +22,6 @@ from attention_jax.training.summary import matmul_flops, parameter_table
 from attention_jax.training.timesheet import OVERHEAD, Timesheet, shares
 from attention_jax.training.writers import MetricFiles, NoFiles, Writer
 from attention_jax.typing import Batch
-from attention_jax.viz.save import save_figures
 from attention_jax.workdir import writable
 
 
@@ -85,6 +85,7 @@ def train(
     timesheet = Timesheet(done.duties)
 
     def evaluate(step: int, state: State, give_up: Callable[[], bool]) -> float | None:
+        started = time.monotonic()
         evaluation = evaluator.run(state, give_up)
         if evaluation is None:
             return None
@@ -92,9 +93,7 @@ def train(
             writer.write(step, split, evaluation.metrics)
             progress.say(f"step {step}  {split}  {summary_line(evaluation.metrics)}")
         if first:
-            with writable(workdir):
-                figures = task.pictures(split, evaluation.outputs, evaluation.metrics)
-                save_figures(figures, workdir / "pictures", split)
+            evaluations.keep(workdir, task, split, evaluation, step, time.monotonic() - started)
         return evaluation.metrics[task.main_metric[0]]
 
     plan = Plan(
@@ -163,4 +162,5 @@ def farewell(trained: Trained, workdir: Path) -> str:
         f"in {trained.compiling:.0f} s; {', '.join(duties)}"
     )
     again = "run the same command to go on" if trained.stop is not Stop.NO else "done"
-    return f"{again}: {spent}{best}; everything is in {workdir}"
+    look = f"look at it with `attention-jax report {workdir}`"
+    return f"{again}: {spent}{best}; everything is in {workdir}; {look}"

@@ -1,7 +1,7 @@
 """Using what was trained: evaluating, predicting, and the model in Python's hands."""
 
 import dataclasses
-import json
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import jax
 import ml_collections
 from flax import linen as nn
 
+from attention_jax import evaluations
 from attention_jax import workdir as workdirs
 from attention_jax.errors import UserError
 from attention_jax.experiment import Experiment
@@ -70,22 +71,18 @@ def _step_of(checkpoint: str) -> int | None:
 def evaluate(
     experiment: Experiment, workdir: Path, split: str, checkpoint: str = "best"
 ) -> Evaluation:
-    """Metrics of a split; its predictions and pictures go to the workdir.
+    """Metrics of a split, which go to the workdir with predictions, attention maps and pictures.
 
     Raises:
       UserError: for a split or checkpoint that is not there.
     """
     batches = experiment.data.split(split)
     restored = restore(experiment, workdir, checkpoint)
+    began = time.monotonic()
     evaluation = Evaluator(experiment.task, restored.devices, split, batches).run(restored.state)
     assert evaluation is not None
-    with writable(workdir):
-        write_lines(
-            workdir / "predictions" / f"{split}.jsonl",
-            experiment.task.describe(split, evaluation.outputs),
-        )
-        pictures = experiment.task.pictures(split, evaluation.outputs, evaluation.metrics)
-        save_figures(pictures, workdir / "pictures", split)
+    seconds = time.monotonic() - began
+    evaluations.keep(workdir, experiment.task, split, evaluation, restored.step, seconds)
     return evaluation
 
 
@@ -108,15 +105,6 @@ def predict(
 
 def _predict(experiment: Experiment, restored: Restored, batches: Iterable[Batch]) -> list[Batch]:
     return Predictor(experiment.task, restored.devices)(restored.state, batches)
-
-
-def write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
-    """JSON lines, in place at once: a kill leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".tmp")
-    text = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)
 
 
 @dataclasses.dataclass(frozen=True)

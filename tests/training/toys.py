@@ -71,6 +71,9 @@ class Toy:
     def pictures(self, split, outputs, metrics):
         return {}
 
+    def maps(self, split, outputs):
+        return []
+
 
 class ToyData:
     """ToyBatches as an experiment's data."""

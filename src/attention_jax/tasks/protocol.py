@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import struct
 
@@ -64,6 +65,29 @@ class Across(NamedTuple):
 
     sum: Callable[[Tree], Tree] = lambda tree: tree
     axis_name: str | None = None
+
+
+class AttentionMap(NamedTuple):
+    """What one example attended to, as plain data: a page draws it word by word."""
+
+    example: int
+    """Its place among the records of `Task.describe`."""
+    title: str
+    """What the example is: a source sentence."""
+    kind: str
+    """Which of the example's maps this is: "prediction", "reference", "head 3"."""
+    queries: list[str]
+    """Labels down the side: target tokens."""
+    keys: list[str]
+    """Labels across the top: source tokens."""
+    weights: np.ndarray
+    """[queries, keys], in 0..1."""
+    names: tuple[str, str] = ("query", "key")
+    """What a query and a key are: ("target", "source")."""
+    words: tuple[list[int], list[int]] | None = None
+    """The word that each query and each key is a piece of, -1 for none; None: each is a word."""
+    gold: list[tuple[int, int]] | None = None
+    """(query, key) pairs that belong together, where that is known."""
 
 
 Loss = Callable[[Params, State, Batch, Rng, Across], tuple[Array, Aux]]
@@ -122,6 +146,10 @@ class Task(Protocol):
         self, split: str, outputs: list[Batch], metrics: dict[str, float]
     ) -> dict[str, Any]:
         """Name -> matplotlib figure worth drawing of those predictions and their metrics."""
+        ...
+
+    def maps(self, split: str, outputs: list[Batch]) -> list[AttentionMap]:
+        """Attention of a few examples, those of one example together; none without attention."""
         ...
 
 

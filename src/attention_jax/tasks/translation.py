@@ -18,17 +18,20 @@ from attention_jax.errors import UserError
 from attention_jax.tasks import translation_metrics as scores
 from attention_jax.tasks.protocol import (
     Across,
+    AttentionMap,
     Aux,
     State,
     Update,
     dropout_key,
     one_optimizer_update,
 )
+from attention_jax.tasks.translation_maps import attention_map
 from attention_jax.typing import Array, Batch, Metrics, Params, Rng
 from attention_jax.viz.alignment import alignment_map
 from attention_jax.viz.curves import by_length, length_curve
 
 _PICTURED = 4
+_MAPPED = 9  # Every second of them is one of the four.
 
 
 class Sentences(Protocol):
@@ -223,7 +226,7 @@ class Translation:
         return metrics
 
     def describe(self, split: str, outputs: list[Batch]) -> list[dict[str, Any]]:
-        """Source, prediction, its score and alignment; reference and further hypotheses, if any."""
+        """Source, prediction, score, alignment; reference, chrF and further hypotheses, if any."""
         examples, rows = self.sentences.examples(split), _rows(outputs)
         records = []
         for n in sorted(rows):
@@ -231,6 +234,7 @@ class Translation:
             record: dict[str, Any] = {"source": source, "prediction": self._text(row)}
             if examples.targets is not None:
                 record["reference"] = examples.targets[n]
+                record["chrf"] = scores.sentence_chrf(record["prediction"], record["reference"])
             record["score"] = float(row["scores"][0])
             if "cross" in row:
                 links = self._attended(row["cross"][0], source, row["tokens"][0])
@@ -253,7 +257,7 @@ class Translation:
         examples, rows = self.sentences.examples(split), _rows(outputs)
         figures: dict[str, Figure] = {}
         if "cross" in outputs[0]:
-            for place, n in enumerate(_spread(rows, examples)):
+            for place, n in enumerate(_spread(rows, examples, _PICTURED)):
                 figures[f"alignment_{place}"] = self._map(rows[n], examples, n)
         buckets = by_length(metrics, "bleu")
         if buckets:
@@ -261,6 +265,30 @@ class Translation:
                 {split: buckets}, metric="BLEU", longest_trained=self.sentences.longest_trained
             )
         return figures
+
+    def maps(self, split: str, outputs: list[Batch]) -> list[AttentionMap]:
+        """Attention of a few sentences, from short to long.
+
+        Gold alignments belong to the reference: where the model says something else, a second map
+        holds the weights under which it reads the reference.
+        """
+        if "cross" not in outputs[0]:
+            return []
+        examples, rows = self.sentences.examples(split), _rows(outputs)
+        places = {n: place for place, n in enumerate(sorted(rows))}
+        tokenizers = self.sentences.source_tokenizer, self.sentences.target_tokenizer
+        maps = []
+        for n in _spread(rows, examples, _MAPPED):
+            row, source, gold, reference = rows[n], examples.sources[n], None, None
+            said = _spoken(row["tokens"][0])
+            if examples.targets is not None and examples.links is not None:
+                gold, reference = examples.links[n], tokenizers[1].encode(examples.targets[n])
+            of_said = (*tokenizers, places[n], "prediction", source, said, row["cross"][0])
+            maps.append(attention_map(*of_said, gold if said == reference else None))
+            if reference is not None and said != reference:
+                of_reference = (*tokenizers, places[n], "reference", source, reference)
+                maps.append(attention_map(*of_reference, row["forced"], gold))
+        return maps
 
     def _map(self, row: Batch, examples: Examples, n: int) -> Figure:
         source = self.sentences.source_tokenizer.encode(examples.sources[n])
@@ -321,10 +349,10 @@ def _spoken(tokens) -> list[int]:
     return tokens[: tokens.index(EOS)] if EOS in tokens else [t for t in tokens if t != PAD]
 
 
-def _spread(rows: dict[int, Batch], examples: Examples) -> list[int]:
+def _spread(rows: dict[int, Batch], examples: Examples, count: int) -> list[int]:
     """A few examples from the shortest to the longest; all of them when a user gave them."""
     if examples.targets is None:
         return sorted(rows)
     by_length = sorted(rows, key=lambda n: (len(examples.sources[n]), n))
-    places = np.linspace(0, len(by_length) - 1, min(_PICTURED + 2, len(by_length))).round()
+    places = np.linspace(0, len(by_length) - 1, min(count + 2, len(by_length))).round()
     return [by_length[int(p)] for p in places][1:-1] or by_length

@@ -54,6 +54,14 @@ def corpus_scores(hypotheses: Sequence[str], references: Sequence[str]) -> Corpu
     )
 
 
+def sentence_chrf(hypothesis: str, reference: str) -> float:
+    """ChrF of one translation, in 0..100 and rounded: what tells good examples from bad ones.
+
+    Popović 2015.
+    """
+    return round(CHRF().sentence_score(hypothesis, [reference]).score, 1)
+
+
 def by_source_length(
     hypotheses: Sequence[str],
     references: Sequence[str],
