@@ -62,12 +62,14 @@ def build(config: ml_collections.ConfigDict, folders: Folders) -> Experiment:
     import jax.numpy as jnp
 
     from attention_jax.baselines import translation as baselines
-    from attention_jax.data.translation import TranslationData, make_corpus
+    from attention_jax.data.corpora import make_corpus
+    from attention_jax.data.translation import TranslationData
     from attention_jax.models.rnnsearch import RNNsearch
     from attention_jax.tasks.translation import Translation
     from attention_jax.training.optimizers import make_optimizer
 
-    data = TranslationData(make_corpus(config.data, folders.data_dir), config, folders.workdir)
+    corpus = make_corpus(config.data, folders.data_dir, folders.manual_dir)
+    data = TranslationData(corpus, config, folders.workdir)
     model = RNNsearch(
         source_vocab=data.source_tokenizer.size,
         target_vocab=data.target_tokenizer.size,

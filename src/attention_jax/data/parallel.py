@@ -2,10 +2,12 @@
 
 import gzip
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from attention_jax.data import words
 from attention_jax.errors import UserError
 
 SHOWN = 3  # Line numbers of each kind that a report spells out.
@@ -40,7 +42,7 @@ class LineReport:
 
 
 class ParallelText(NamedTuple):
-    """Sentence pairs in the order of the file."""
+    """Normalised sentence pairs in the order of the file."""
 
     sources: list[str]
     targets: list[str]
@@ -81,6 +83,9 @@ def read_parallel(
 ) -> ParallelText:
     """Reads sentence pairs, leaving out and reporting the lines that cannot be used.
 
+    Text is normalised (`words.normalise`): NFC, and any run of white space, be it a tab inside a
+    line of two files, is one space.
+
     Args:
       source: with `target`, the file of source sentences; alone, a tab-separated file of source
         and target (further columns are ignored).
@@ -119,18 +124,23 @@ def _usable(
 ) -> ParallelText:
     text = ParallelText([], [], report)
     for number, pair in enumerate(pairs, start=1):
-        sides = [side.strip() for side in pair]
+        sides = [words.normalise(side) for side in pair]
         if len(sides) == 1 and sides[0]:
             report.malformed.append(number)
         elif not all(sides) or len(sides) == 1:
             report.empty.append(number)
-        elif max_words is not None and max(len(side.split()) for side in sides) > max_words:
+        elif max_words is not None and over_long(sides, max_words):
             report.over_long.append(number)
         else:
             text.sources.append(sides[0])
             text.targets.append(sides[1])
     report.lines, report.kept = len(pairs), len(text.sources)
     return text
+
+
+def over_long(sides: Sequence[str], max_words: int) -> bool:
+    """Whether a side has more space-separated words."""
+    return max(len(side.split()) for side in sides) > max_words
 
 
 def _places(numbers: list[int]) -> str:

@@ -1,18 +1,17 @@
 """Sentence pairs of a corpus as planned batches of tokens."""
 
-import dataclasses
 import functools
-import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import ml_collections
 import numpy as np
 
-from attention_jax.data import cldr, parallel, words
+from attention_jax.data import words
 from attention_jax.data.batches import Plan, PlannedBatches, Ragged, lengths_of
+from attention_jax.data.corpora import Corpus, Examples
 from attention_jax.data.tokenizers import (
     EOS,
     CharacterTokenizer,
@@ -25,119 +24,6 @@ from attention_jax.typing import Batch
 
 INPUT = "input"
 """The split of what a user gives to translate."""
-
-Links = set[tuple[int, int]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Examples:
-    """Sentence pairs of one split.
-
-    Attributes:
-      sources: plain text.
-      targets: their translations; None for what a user gives to translate.
-      links: gold word alignments, (source word, target word) in `words.split`'s terms, or None.
-      report: what was left out on reading, or "".
-    """
-
-    sources: Sequence[str]
-    targets: Sequence[str] | None = None
-    links: Sequence[Links] | None = None
-    report: str = ""
-
-
-class Corpus(Protocol):
-    """Where sentence pairs come from. Evaluation splits besides "train"; the first is looked at
-    during training.
-    """
-
-    splits: tuple[str, ...]
-
-    def examples(self, split: str) -> Examples: ...
-
-    def hash(self) -> str: ...
-
-
-class CldrCorpus:
-    """The embedded phrases, prepared on first use.
-
-    Raises:
-      UserError: for languages that are not to be had.
-    """
-
-    splits: tuple[str, ...] = ("validation", "test", "test_long")
-
-    def __init__(self, config: ml_collections.ConfigDict, data_dir: Path):
-        names = ("source", "target", "train_size", "validation_size", "test_size", "long_size")
-        source, target, *sizes = (config[name] for name in names)
-        self._config = cldr.CldrConfig(source, target, *sizes, seed=config.seed)
-        self._data_dir = data_dir
-
-    def examples(self, split: str) -> Examples:
-        """The phrases of a split, with their gold alignments."""
-        phrases = cldr.load(self._config, split, self._data_dir)
-        links = [_links(alignment) for alignment in phrases.alignments]
-        return Examples(phrases.sources, phrases.targets, links)
-
-    def hash(self) -> str:
-        """Of the generator and what it draws on."""
-        return cldr.generator_hash(self._config)[:16]
-
-
-def _links(alignment: str) -> Links:
-    pairs = (link.split("-") for link in alignment.split())
-    return {(int(source), int(target)) for source, target in pairs}
-
-
-class FileCorpus:
-    """Parallel text by path.
-
-    Args:
-      paths: split -> "pairs.tsv" or "source.txt,target.txt" (gzip too); an empty path is a split
-        that is not there.
-      max_words: longer lines are left out of training, and reported.
-
-    Raises:
-      UserError: without training or validation text.
-    """
-
-    def __init__(self, paths: dict[str, str], max_words: int):
-        for needed in ("train", "validation"):
-            if not paths.get(needed):
-                raise UserError(f"config.data.{needed} is empty: give a .tsv or two files")
-        self._paths = {split: path.split(",") for split, path in paths.items() if path}
-        self._max_words = max_words
-        self.splits = tuple(split for split in self._paths if split != "train")
-
-    def examples(self, split: str) -> Examples:
-        """The pairs of a split. Raises UserError for files that cannot be used."""
-        limit = self._max_words if split == "train" else None
-        text = parallel.read_parallel(*self._paths[split], max_words=limit)
-        return Examples(text.sources, text.targets, report=str(text.report))
-
-    def hash(self) -> str:
-        """Of the files' bytes."""
-        digest = hashlib.sha256()
-        for paths in self._paths.values():
-            for path in paths:
-                digest.update(Path(path).read_bytes())
-        return digest.hexdigest()[:16]
-
-
-def make_corpus(config: ml_collections.ConfigDict, data_dir: Path) -> Corpus:
-    """The corpus that `config.data` names; see `tasks.translation.default_config`.
-
-    Raises:
-      UserError: for a name or languages that are not to be had, or files that cannot be used.
-    """
-    match config.name:
-        case "cldr_phrases":
-            return CldrCorpus(config, data_dir)
-        case "files":
-            paths = {split: config[split] for split in ("train", "validation", "test")}
-            return FileCorpus(paths, config.max_words)
-        case _:
-            raise UserError(f"config.data.name is {config.name!r}: choose cldr_phrases or files")
 
 
 class TranslationData:
@@ -168,7 +54,13 @@ class TranslationData:
         return self._tokenizer("target")
 
     def examples(self, split: str) -> Examples:
-        """The sentence pairs of a split, read once. Raises UserError for an unknown one."""
+        """The sentence pairs of a split, read once. Raises UserError for an unknown one.
+
+        "test" is also a name for a corpus' only test set.
+        """
+        if split == "test" and split not in self.splits:
+            tests = [name for name in self.splits if name.startswith("test_")]
+            split = tests[0] if len(tests) == 1 else split
         if split not in self._examples:
             if split not in ("train", *self.splits):
                 raise UserError(f"there is no split {split!r}: choose {', '.join(self.splits)}")

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from attention_jax.data import prepared
 from attention_jax.data.cldr import SPLITS, CldrConfig, generate, load, prepare
 from attention_jax.errors import UserError
 
@@ -70,13 +71,11 @@ def test_an_interrupted_preparation_leaves_nothing_that_is_read(tmp_path, monkey
 
 
 def test_columns_half_written_are_never_read(folder, tmp_path, monkeypatch):
-    from attention_jax.data.cldr import load as module
-
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(sys.modules[module.__module__].json, "dump", full)
+        patch.setattr(prepared.json, "dump", full)
         with pytest.raises(UserError, match="No space left"):
             load(CONFIG, "test", tmp_path)
     assert not list(tmp_path.rglob("*.part"))
