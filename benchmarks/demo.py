@@ -1,10 +1,11 @@
 """Times `make demo` in a fresh clone with empty caches, set-up included, and measures what it made.
 
-python benchmarks/demo.py            prints the numbers
+python benchmarks/demo.py            prints the numbers, each measurement a record in JSON
 python benchmarks/demo.py --record   keeps them in docs/results/: demo, rnnsearch, rnnsearch_longer
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import subprocess
@@ -30,9 +31,10 @@ def main() -> None:
         began = time.monotonic()
         subprocess.run(["make", "demo"], cwd=clone, env=environment, check=True)
         seconds = time.monotonic() - began
-        print(json.dumps({"name": "demo", "seconds": seconds}), flush=True)
+        record = _record(seconds)
+        print(json.dumps(dataclasses.asdict(record)), flush=True)
         if options.record:
-            _record(seconds)
+            results.write_record(Path(), record)
         for name, split in (("rnnsearch", "test"), ("rnnsearch_longer", "test_long")):
             command = [sys.executable, "-m", "attention_jax.cli", "evaluate", "--json"]
             command += [f"--workdir={clone / 'demo' / 'rnnsearch'}", f"--split={split}"]
@@ -44,18 +46,19 @@ def main() -> None:
             picture.write_bytes((pictures / "test_alignment_1.png").read_bytes())
 
 
-def _record(seconds: float) -> None:
+def _record(seconds: float) -> results.Record:
     config = experiment.find(EXPERIMENT).config()
-    results.write_record(
+    return results.make_record(
         Path(),
         "demo",
-        "python benchmarks/demo.py --record",
+        ["python benchmarks/demo.py --record"],
         {"seconds": round(seconds, 1)},
         config_hash=experiment.config_hash(config),
         seeds=[config.seed],
         data={"cldr_phrases": experiment.load(EXPERIMENT).data.hash()},
         seconds=seconds,
         notes="make demo in a fresh clone, package and data caches empty",
+        times=["seconds"],
     )
 
 

@@ -1,6 +1,6 @@
 """Measures what this house promises of every run, on a tiny RNNsearch, through the command line.
 
-    python benchmarks/guarantees.py            prints the numbers
+    python benchmarks/guarantees.py            prints the numbers, a record in JSON a line
     python benchmarks/guarantees.py --record   keeps them in docs/results/ too
 
 devices      5 updates, a short batch among them: one device, jit over 8, pmap over 8
@@ -10,6 +10,7 @@ compilations of the update in a run with 4 buckets
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import random
@@ -146,18 +147,19 @@ def main() -> None:
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             metrics = MEASURES[name](Path(folder))
-        print(json.dumps({"name": name, **metrics}), flush=True)
+        record = results.make_record(
+            Path(),
+            name,
+            [f"python benchmarks/guarantees.py {name} --record"],
+            metrics,
+            config_hash=experiment.config_hash(config),
+            seeds=[config.seed],
+            data={"cldr_phrases": experiment.load(EXPERIMENT).data.hash()},
+            seconds=time.monotonic() - began,
+        )
+        print(json.dumps(dataclasses.asdict(record)), flush=True)
         if options.record:
-            results.write_record(
-                Path(),
-                name,
-                f"python benchmarks/guarantees.py {name} --record",
-                metrics,
-                config_hash=experiment.config_hash(config),
-                seeds=[config.seed],
-                data={"cldr_phrases": experiment.load(EXPERIMENT).data.hash()},
-                seconds=time.monotonic() - began,
-            )
+            results.write_record(Path(), record)
 
 
 if __name__ == "__main__":

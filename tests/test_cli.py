@@ -70,7 +70,10 @@ def test_a_record_says_how_the_number_was_made(trained, data_dir, tmp_path, monk
     (tmp_path / "docs" / "results").mkdir(parents=True)
     assert main([*arguments, "--record=ours"]) == 0
     record = json.loads((tmp_path / "docs" / "results" / "ours.json").read_text())
-    assert record["command"].startswith(f"attention-jax train {SMOKE} --workdir=W")
+    assert record["commands"] == [
+        f"attention-jax train {SMOKE} --workdir=W",
+        "attention-jax evaluate --workdir=W --split=test",
+    ]
     assert record["seeds"] == [0]
     assert record["seconds"] > 0
     assert "tok:13a" in record["notes"]

@@ -38,6 +38,8 @@ COMMANDS = {
     "measuring",
     "listing",
     "report",
+    "rerun",
+    "seeds",
     "sweep",
     "cli",
     "__init__",

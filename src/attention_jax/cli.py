@@ -10,7 +10,9 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
@@ -78,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     train = command("train", _train, "train, or go on training, an experiment in a workdir")
     train.add_argument("--config", required=True, metavar="EXPERIMENT[:ARG]", help=_CONFIG_HELP)
     train.add_argument("--workdir", required=True, type=Path)
+    train.add_argument("--seeds", type=int, metavar="N", help="config.seed and the N - 1 after it")
     train.add_argument("--time_limit", type=float, default=0, metavar="SECONDS")
     train.add_argument("--profile", action="store_true", help="write a JAX profile to the workdir")
     train.add_argument("--debug_nans", action="store_true", help="stop where a NaN is made")
@@ -115,9 +118,11 @@ def _parser() -> argparse.ArgumentParser:
     command("list", _list, "the experiments there are, with their numbers")
 
     results = command("results", _results, "render docs/results.md from its records")
-    results.add_argument(
-        "--check", action="store_true", help="exit 1 where page and records differ"
-    )
+    what = results.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="exit 1 where page and records differ")
+    what.add_argument("--rerun", metavar="NAME", help="measure a record again; exit 1 if it fails")
+    results.add_argument("--workdir", type=Path, help="of --rerun, to go on after an interruption")
+    _folders(results)
     return parser
 
 
@@ -132,44 +137,50 @@ def _folders(parser: argparse.ArgumentParser) -> None:
 def _train(options, overrides: list[str]) -> int:
     import jax
 
-    from attention_jax import runs, workdir
+    from attention_jax import seeds, workdir
+    from attention_jax.training.interruption import Stop
 
     if options.coordinator:
         jax.distributed.initialize(options.coordinator, options.num_processes, options.process_id)
     if options.debug_nans:
         jax.config.update("jax_debug_nans", True)
-    first = jax.process_index() == 0
-    run = workdir.start(options.workdir, options.config, overrides)
-    experiment = run.build(options.data_dir, options.manual_dir)
-    if first:
-        run.claim()
-    if options.profile:
-        with jax.profiler.trace(str(options.workdir / "profile")):
-            trained = runs.train(experiment, options.workdir, time_limit=options.time_limit)
+    began = time.monotonic()
+    if options.seeds is None:
+        several = [workdir.start(options.workdir, options.config, overrides)]
     else:
-        trained = runs.train(experiment, options.workdir, time_limit=options.time_limit)
-    if first:
-        print(runs.farewell(trained, options.workdir), file=sys.stderr)
-    return _EXIT[trained.stop.name]
+        several = seeds.start(options.workdir, options.config, overrides, options.seeds)
+    stop = Stop.NO
+    for run in several:
+        experiment = run.build(options.data_dir, options.manual_dir)
+        if jax.process_index() == 0:
+            run.claim()
+            if options.seeds is not None:
+                seeds.claim(options.workdir, several)
+        left = options.time_limit and max(options.time_limit - (time.monotonic() - began), 1e-3)
+        stop = _train_one(experiment, run.path, left, options.profile)
+        if stop is not Stop.NO:
+            break
+    return _EXIT[stop.name]
+
+
+def _train_one(experiment, folder: Path, time_limit: float, profile: bool):
+    """Trains in one workdir, says how it went, and returns why it ended."""
+    import jax
+
+    from attention_jax import runs
+
+    profiled = jax.profiler.trace(str(folder / "profile")) if profile else nullcontext()
+    with profiled:
+        trained = runs.train(experiment, folder, time_limit=time_limit)
+    if jax.process_index() == 0:
+        print(runs.farewell(trained, folder), file=sys.stderr)
+    return trained.stop
 
 
 def _evaluate(options, overrides: list[str]) -> int:
     from attention_jax import measuring
 
-    if options.baseline:
-        if options.config is None:
-            raise UserError("evaluate --baseline needs --config=EXPERIMENT")
-        folders = (options.data_dir, options.manual_dir)
-        measured = measuring.baseline(
-            options.config, overrides, options.baseline, options.split, *folders
-        )
-    elif options.workdir is None:
-        raise UserError("evaluate needs --workdir=W, or --config=EXPERIMENT with --baseline=NAME")
-    else:
-        run = _reopen(options, overrides)
-        measured = measuring.trained(
-            run, options.data_dir, options.manual_dir, options.split, options.checkpoint
-        )
+    measured = _measure(options, overrides)
     if options.beside and options.workdir is not None:
         names = options.beside.split(",")
         picture = measuring.draw_beside(measured, names, options.workdir, options.split)
@@ -178,10 +189,35 @@ def _evaluate(options, overrides: list[str]) -> int:
         path = measuring.record(measured, options.record)
         print(f"recorded in {path}", file=sys.stderr)
     if options.json:
-        print(json.dumps(measured.metrics))
+        print(json.dumps(measuring.plain(measured)))
     else:
         measuring.show(measured)
     return 0
+
+
+def _measure(options, overrides: list[str]):
+    """What the options of `evaluate` ask for: of a run, of several seeds, of a baseline."""
+    from attention_jax import measuring, seeds
+    from attention_jax.workdir import SEEDS
+
+    folders = (options.data_dir, options.manual_dir)
+    how = measuring.How(options.split, options.checkpoint, *folders)
+    if options.baseline:
+        if options.config is None:
+            raise UserError("evaluate --baseline needs --config=EXPERIMENT")
+        return measuring.baseline(options.config, overrides, options.baseline, how)
+    if options.workdir is None:
+        raise UserError("evaluate needs --workdir=W, or --config=EXPERIMENT with --baseline=NAME")
+    if (options.workdir / SEEDS).exists():
+        several = seeds.reopen(options.workdir, overrides, options.config)
+        return measuring.over_seeds(several, how)
+    return measuring.trained(_reopen(options, overrides), how)
+
+
+def measure(arguments: Sequence[str]):
+    """What `evaluate` with these arguments measures, as a `measuring.Measured`."""
+    options, rest = _parser().parse_known_args(["evaluate", *arguments])
+    return _measure(options, _overrides(rest))
 
 
 def _reopen(options, overrides: list[str]):
@@ -229,8 +265,13 @@ def _list(options, overrides: list[str]) -> int:
 
 
 def _results(options, overrides: list[str]) -> int:
-    from attention_jax import results
+    from attention_jax import rerun, results
 
+    if options.rerun is not None:
+        folders = rerun.Folders(options.workdir, options.data_dir, options.manual_dir)
+        return rerun.rerun(options.rerun, folders)
+    if options.workdir or options.data_dir or options.manual_dir:
+        raise UserError("results takes folders with --rerun=NAME only")
     if not options.check:
         results.render_pages(Path())
         return 0

@@ -30,7 +30,9 @@ def _claims(root: Path) -> dict[str, list[str]]:
     claims: dict[str, list[str]] = {}
     for row in (row for section in sections for row in section.rows if row.readme):
         commands = {
-            records[name].command for name, _ in results.names_in(row.value) if name in records
+            " ".join(records[name].commands)
+            for name, _ in results.names_in(row.value)
+            if name in records
         }
         for name in experiment.names():
             if commands and all(f"--config={name} " in command for command in commands):

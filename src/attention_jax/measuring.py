@@ -1,17 +1,20 @@
 """Numbers of a trained workdir or of a baseline: shown, or kept as a record."""
 
 import dataclasses
+import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from attention_jax import experiment, results, workdir
+from attention_jax import experiment, results, seeds, workdir
 from attention_jax import trained as trained_runs
 from attention_jax.errors import UserError
-from attention_jax.viz.curves import by_length, length_curve
+from attention_jax.training import timesheet
+from attention_jax.training.loop import Progressed
+from attention_jax.viz.curves import Bucket, by_length, length_curve
 from attention_jax.viz.save import save_figures
 
 
@@ -20,52 +23,115 @@ class Measured:
     """Metrics, and what must be known to measure them again.
 
     Attributes:
+      metrics: of one seed numbers; of several their means and intervals (`results.over_seeds`).
       notes: metric -> how it was computed (a sacreBLEU signature).
+      commands: as a record holds them.
       seconds: wall time, training included.
+      times: what the training took; goes into the record beside the metrics.
     """
 
-    metrics: dict[str, float]
+    metrics: dict[str, results.Metric]
     notes: dict[str, str]
-    command: str
+    commands: list[str]
     config_hash: str
-    seed: int
+    seeds: list[int]
     data: dict[str, str]
     seconds: float
+    times: dict[str, results.Metric] = dataclasses.field(default_factory=dict)
 
 
-def trained(
-    run: workdir.Workdir,
-    data_dir: Path | None,
-    manual_dir: Path | None,
-    split: str,
-    checkpoint: str = "best",
-) -> Measured:
+@dataclasses.dataclass(frozen=True)
+class How:
+    """The options of an evaluation."""
+
+    split: str = "test"
+    checkpoint: str = "best"
+    data_dir: Path | None = None
+    manual_dir: Path | None = None
+
+    @property
+    def data_arguments(self) -> list[str]:
+        """As a record's commands say where the raw data is."""
+        return [] if self.manual_dir is None else ["--manual_dir=DATA"]
+
+
+def trained(run: workdir.Workdir, how: How) -> Measured:
     """Evaluates a workdir; predictions and pictures go there too.
 
     Raises:
       UserError: for a split or checkpoint that is not there.
     """
-    built = run.build(data_dir, manual_dir)
+    built = run.build(how.data_dir, how.manual_dir)
     began = time.monotonic()
-    evaluation = trained_runs.evaluate(built, run.path, split, checkpoint)
+    evaluation = trained_runs.evaluate(built, run.path, how.split, how.checkpoint)
     spent = time.monotonic() - began
-    train = " ".join([f"train --config={run.source.spec} --workdir=W", *run.overrides])
+    done = trained_runs.progress(run.path)
     return Measured(
-        evaluation.metrics,
+        dict(evaluation.metrics),
         dict(built.task.notes),
-        f"attention-jax {train} && attention-jax evaluate --workdir=W --split={split}",
+        _commands(run, run.overrides, how),
         *_identity(built, run.source.name),
-        trained_runs.training_seconds(run.path) + spent,
+        done.seconds + spent,
+        _times(done),
     )
+
+
+def over_seeds(runs: Sequence[workdir.Workdir], how: How) -> Measured:
+    """Evaluates the runs of several seeds: the mean of each metric, and its interval.
+
+    Raises:
+      UserError: for a split or checkpoint that is not there.
+    """
+    each = [trained(run, how) for run in runs]
+    return dataclasses.replace(
+        each[0],
+        metrics=_gather([one.metrics for one in each]),
+        commands=_commands(runs[0], seeds.train_overrides(runs), how),
+        seeds=[seed for one in each for seed in one.seeds],
+        seconds=sum(one.seconds for one in each),
+        times=_gather([one.times for one in each]),
+    )
+
+
+def _gather(each: Sequence[dict[str, results.Metric]]) -> dict[str, results.Metric]:
+    return {
+        name: results.over_seeds([results.mean(metrics[name]) for metrics in each])
+        for name in each[0]
+        if all(name in metrics for metrics in each)
+    }
+
+
+def _commands(run: workdir.Workdir, training: Sequence[str], how: How) -> list[str]:
+    """That train and evaluate this again."""
+    train = [f"--config={run.source.spec}", "--workdir=W", *training, *how.data_arguments]
+    measure = ["--workdir=W", f"--split={how.split}"]
+    measure += [] if how.checkpoint == "best" else [f"--checkpoint={how.checkpoint}"]
+    measure += [*run.decoding, *how.data_arguments]
+    return [
+        shlex.join(["attention-jax", "train", *train]),
+        shlex.join(["attention-jax", "evaluate", *measure]),
+    ]
+
+
+def _times(done: Progressed) -> dict[str, results.Metric]:
+    """What the training took, and what part of it went beside the updates (`Timesheet`).
+
+    train_seconds   wall time, from the first step on, over all starts
+    train_overhead  of it, 0 to 1, the main thread's input, logging and checkpoints
+    train_reading   CPU time of the threads that read batches, on the same scale
+    """
+    times: dict[str, results.Metric] = {"train_seconds": done.seconds}
+    if done.duties:  # Not in the checkpoints of version 0.1.0.
+        times["train_overhead"] = timesheet.overhead(done.duties)
+        times["train_reading"] = timesheet.shares(done.duties)[timesheet.READING]
+    return times
 
 
 def baseline(
     spec: str,
     overrides: Sequence[str],
     name: str,
-    split: str,
-    data_dir: Path | None,
-    manual_dir: Path | None,
+    how: How,
 ) -> Measured:
     """Measures what needs no training on the data of an experiment.
 
@@ -75,18 +141,20 @@ def baseline(
     source = experiment.find(spec)
     config = source.config()
     experiment.parse_flags(config, overrides)
-    folders = experiment.Folders(None, data_dir or experiment.default_data_dir(), manual_dir)
+    data_dir = how.data_dir or experiment.default_data_dir()
+    folders = experiment.Folders(None, data_dir, how.manual_dir)
     built = source.module.build(config, folders)
     if name not in built.baselines:
         known = ", ".join(built.baselines) or "none"
         raise UserError(f"{source.name} has no baseline {name!r}: it has {known}")
     began = time.monotonic()
-    metrics = built.baselines[name](split)
-    command = f"attention-jax evaluate --config={spec} --baseline={name} --split={split}"
+    metrics = built.baselines[name](how.split)
+    command = ["attention-jax", "evaluate", f"--config={spec}", f"--baseline={name}"]
+    command += [f"--split={how.split}", *overrides, *how.data_arguments]
     return Measured(
-        metrics,
+        dict(metrics),
         {},
-        " ".join([command, *overrides]),
+        [shlex.join(command)],
         *_identity(built, source.name),
         time.monotonic() - began,
     )
@@ -98,11 +166,25 @@ def show(measured: Measured) -> None:
     table.add_column()
     table.add_column(justify="right")
     for name, value in measured.metrics.items():
-        table.add_row(name, f"{value:.4g}")
+        table.add_row(name, results.show(value))
     console = Console()
     console.print(table)
     for name, note in measured.notes.items():
         console.print(f" {name}: {note}", highlight=False, markup=False, soft_wrap=True)
+    if len(measured.seeds) > 1:
+        console.print(f" mean of {len(measured.seeds)} seeds (95 % interval, Student's t)")
+
+
+def plain(measured: Measured) -> dict[str, float]:
+    """Metric -> number; of several seeds the mean, and its interval's ends as "bleu/low" and
+    "bleu/high".
+    """
+    numbers: dict[str, float] = {}
+    for name, value in measured.metrics.items():
+        numbers[name] = results.mean(value)
+        if isinstance(value, dict):
+            numbers |= {f"{name}/low": value["low"], f"{name}/high": value["high"]}
+    return numbers
 
 
 def record(measured: Measured, name: str, root: Path | None = None) -> Path:
@@ -122,16 +204,26 @@ def record(measured: Measured, name: str, root: Path | None = None) -> Path:
             f"there is no folder {results.FOLDER} here to record in: run --record from the "
             "repository's root"
         )
-    return results.write_record(
+    return results.write_record(root, as_record(measured, name, root))
+
+
+def as_record(measured: Measured, name: str, root: Path) -> results.Record:
+    """What `record` keeps.
+
+    Raises:
+      UserError: the name is no plain word, or a metric is no finite number.
+    """
+    return results.make_record(
         root,
         name,
-        measured.command,
-        measured.metrics,
+        measured.commands,
+        measured.metrics | measured.times,
         config_hash=measured.config_hash,
-        seeds=[measured.seed],
+        seeds=measured.seeds,
         data=measured.data,
         seconds=measured.seconds,
         notes="; ".join(f"{metric}: {note}" for metric, note in measured.notes.items()),
+        times=list(measured.times),
     )
 
 
@@ -154,15 +246,18 @@ def draw_beside(
     for name in names:
         if name not in records:
             raise UserError(f"there is no record {name!r}: choose from {', '.join(records)}")
-    series = {"this run": by_length(measured.metrics, "bleu")}
+    series = {"this run": _means_by_length(measured.metrics)}
     for name in names:
-        means = {metric: results.mean(value) for metric, value in records[name].metrics.items()}
-        series[f"{name} (recorded)"] = by_length(means, "bleu")
+        series[f"{name} (recorded)"] = _means_by_length(records[name].metrics)
     figure = length_curve(series, metric="BLEU")
     return save_figures({"length_beside": figure}, folder / "pictures", split)[0]
 
 
-def _identity(built: experiment.Experiment, name: str) -> tuple[str, int, dict[str, str]]:
+def _means_by_length(metrics: Mapping[str, results.Metric]) -> dict[Bucket, float]:
+    return by_length({name: results.mean(value) for name, value in metrics.items()}, "bleu")
+
+
+def _identity(built: experiment.Experiment, name: str) -> tuple[str, list[int], dict[str, str]]:
     config = built.config
     data = {config.data.name if "data" in config else name: built.data.hash()}
-    return experiment.config_hash(config), config.seed, data
+    return experiment.config_hash(config), [config.seed], data

@@ -18,6 +18,7 @@ from attention_jax.tasks.protocol import State
 from attention_jax.training.checkpoints import Checkpoints
 from attention_jax.training.devices import Devices
 from attention_jax.training.evaluation import Evaluation, Evaluator, Predictor
+from attention_jax.training.loop import Progressed
 from attention_jax.typing import Batch, Params
 from attention_jax.viz.save import save_figures
 from attention_jax.workdir import writable
@@ -142,10 +143,20 @@ def load(workdir: Path, checkpoint: str = "best") -> Loaded:
     return Loaded(built.task.model, params, restored.step, run.config, built, restored)
 
 
-def training_seconds(workdir: Path) -> float:
-    """Wall time that training took up to the newest checkpoint, over all its starts."""
-    checkpoints = Checkpoints(workdir / "checkpoints", read_only=True)
+def progress(workdir: Path) -> Progressed:
+    """How far training came, and how long it took, up to the newest checkpoint.
+
+    Raises:
+      UserError: when there is no checkpoint.
+    """
+    folder = workdir / "checkpoints"
+    checkpoints = Checkpoints(folder, read_only=True) if folder.is_dir() else None
     try:
-        return float(checkpoints.progress(checkpoints.steps[-1])["seconds"])
+        if checkpoints is None or not checkpoints.steps:
+            raise UserError(f"{workdir} has no checkpoint yet: train with --workdir={workdir}")
+        found = checkpoints.progress(checkpoints.steps[-1])
     finally:
-        checkpoints.close()
+        if checkpoints is not None:
+            checkpoints.close()
+    del found["key"]
+    return Progressed(**found)

@@ -4,6 +4,8 @@ config.json        the experiment's name, arg, overrides, resolved config, versi
 checkpoints/       the newest and the best
 metrics.jsonl      one row a report; events/ holds the same for TensorBoard
 tokenizers/, pictures/, predictions/
+
+The folder of several seeds has a seeds.json and, in seed_0/, seed_1/ ..., such folders.
 """
 
 import contextlib
@@ -23,11 +25,17 @@ from attention_jax.errors import UserError
 
 _log = logging.getLogger(__name__)
 
+SEEDS = "seeds.json"
+"""Stands where a folder holds several seeds' runs in place of one."""
+
 # What may differ when the same run goes on: how long, how often, where; never what it computes.
 _MAY_CHANGE = (
     *("steps", "log_every", "evaluate_every", "checkpoint_every", "keep", "patience"),
     *("parallel", "devices"),
 )
+
+
+_STORED = ("experiment", "arg", "overrides", "config", "version", "code")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +46,9 @@ class Workdir:
     source: experiment.Source
     config: ml_collections.ConfigDict
     overrides: tuple[str, ...]
+    """That it was, or is to be, trained with."""
+    decoding: tuple[str, ...] = ()
+    """That it was reopened with."""
 
     def claim(self) -> None:
         """Writes config.json: from now on the folder belongs to this run.
@@ -87,10 +98,12 @@ def start(path: Path, spec: str, overrides: Sequence[str]) -> Workdir:
       UserError: when it holds another experiment, or has run with another config (more steps,
         other intervals or devices are no other config).
     """
+    if (path / SEEDS).exists():
+        raise UserError(f"{path} holds the runs of --seeds: give that, or choose another --workdir")
     source = experiment.find(spec)
     config = source.config()
     experiment.parse_flags(config, overrides)
-    stored = _read(path) if (path / "config.json").exists() else None
+    stored = read_config(path) if (path / "config.json").exists() else None
     if stored is not None:
         _refuse_another(path, stored, source, config)
     return Workdir(path, source, config, tuple(overrides))
@@ -107,9 +120,9 @@ def reopen(path: Path, overrides: Sequence[str] = (), spec: str | None = None) -
     Raises:
       UserError: when there is no run, its experiment is gone, or its config no longer fits.
     """
-    if not (path / "config.json").exists():
-        raise UserError(f"{path} holds no run (no config.json in it): train with --workdir={path}")
-    stored = _read(path)
+    if (path / SEEDS).exists():
+        raise UserError(f"{path} holds the runs of several seeds: name one, {path}/seed_K")
+    stored = read_config(path)
     source = experiment.find(spec or _spec(stored))
     if source.hash() != stored["code"]:
         _log.warning("%s has changed since %s was trained", source.path, path)
@@ -129,20 +142,30 @@ def reopen(path: Path, overrides: Sequence[str] = (), spec: str | None = None) -
                 "--config.decode.* can"
             )
     experiment.parse_flags(config, overrides)
-    return Workdir(path, source, config, (*stored["overrides"], *overrides))
+    return Workdir(path, source, config, tuple(stored["overrides"]), tuple(overrides))
 
 
 def _spec(stored: dict[str, Any]) -> str:
     return f"{stored['experiment']}:{stored['arg']}" if stored["arg"] else stored["experiment"]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """What `Workdir.claim` wrote.
+
+    Raises:
+      UserError: when there is no run in the folder, or its config.json is damaged.
+    """
+    file = path / "config.json"
+    if not file.exists():
+        raise UserError(f"{path} holds no run (no config.json in it): train with --workdir={path}")
     try:
-        return json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path / 'config.json'} is damaged ({error}): restore or delete it"
-        ) from error
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        missing = [key for key in _STORED if key not in stored]
+        if missing or not isinstance(stored["config"], dict):
+            raise ValueError(f"it lacks {', '.join(missing) or 'a config'}")
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{file} is damaged ({error}): restore or delete it") from error
+    return stored
 
 
 @contextlib.contextmanager

@@ -41,10 +41,14 @@ reason = "for a GPU"
 
 
 def write(root, name, **metrics):
-    return results.write_record(
+    return results.write_record(root, make(root, name, **metrics))
+
+
+def make(root, name, *, commands=("attention-jax train", "attention-jax evaluate"), **metrics):
+    return results.make_record(
         root,
         name,
-        f"attention-jax evaluate --record={name}",
+        commands,
         metrics,
         config_hash="c0ffee",
         seeds=[0],
@@ -93,7 +97,8 @@ def test_page_shows_number_bar_reason_published_number_and_how_each_was_measured
     )
     assert "| longer | – | waiting (for a GPU) | – | longer |" in page
     record = results.read_records(root)["ours"]
-    for fact in ("--record=ours", "0.1235 (0.1 to 0.2)", "c0ffee", "beef", "12.3 s"):
+    assert "```\nattention-jax train\nattention-jax evaluate\n```" in page
+    for fact in ("0.1235 (0.1 to 0.2)", "c0ffee", "beef", "12.3 s"):
         assert fact in page
     assert f"jax {record.versions['jax']}" in page
     assert record.hardware in page
@@ -269,9 +274,7 @@ def test_commit_says_when_the_code_had_changed(tmp_path):
     ],
 )
 def test_command_never_carries_a_folder_of_the_machine(tmp_path, command, kept):
-    options = {"config_hash": "", "seeds": [], "data": {}, "seconds": 1.0}
-    results.write_record(tmp_path, "ours", command, {}, **options)
-    assert results.read_records(tmp_path)["ours"].command == (kept or command)
+    assert make(tmp_path, "ours", commands=[command]).commands == [kept or command]
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../a", "a:b", "a-b"])

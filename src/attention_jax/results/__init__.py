@@ -8,6 +8,7 @@ A row's `value` names metrics of records as `record:metric` and may compute with
 `rnnsearch:bleu`, `rnnsearch:bleu - lookup:bleu`, `max(a:bleu/length_0_10, a:bleu/length_10_20)`.
 """
 
+from attention_jax.results.comparing import Line, broken_bars, compare, conditions
 from attention_jax.results.expected import Row, Section, evaluate, names_in, read_expected
 from attention_jax.results.pages import check, claim, render, render_pages, render_table
 from attention_jax.results.records import (
@@ -16,28 +17,40 @@ from attention_jax.results.records import (
     Record,
     describe_hardware,
     describe_versions,
+    make_record,
     mean,
+    over_seeds,
     read_records,
+    same_code,
+    show,
     write_record,
 )
 
 __all__ = [
     "FOLDER",
+    "Line",
     "Metric",
     "Record",
     "Row",
     "Section",
+    "broken_bars",
     "check",
     "claim",
+    "compare",
+    "conditions",
     "describe_hardware",
     "describe_versions",
     "evaluate",
+    "make_record",
     "mean",
     "names_in",
+    "over_seeds",
     "read_expected",
     "read_records",
     "render",
     "render_pages",
     "render_table",
+    "same_code",
+    "show",
     "write_record",
 ]

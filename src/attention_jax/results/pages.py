@@ -19,7 +19,7 @@ from attention_jax.results.expected import (
     read_expected,
     single_metric,
 )
-from attention_jax.results.records import FOLDER, Metric, Record, mean, read_records
+from attention_jax.results.records import FOLDER, Record, mean, read_records, show
 from attention_jax.viz.curves import by_length, length_curve
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
@@ -29,7 +29,9 @@ _PAGE = Path("docs", "results.md")
 _HEAD = """# Results
 
 Rendered by `attention-jax results` from the records in `docs/results/` and the bars in
-`docs/results/expected.toml`; do not edit. How each number was measured stands below the tables.
+`docs/results/expected.toml`; do not edit. How each number was measured stands below the tables;
+`attention-jax results --rerun NAME` measures one again. Of several seeds a number is the mean, with
+its 95 % interval (Student's t over seeds) in brackets.
 """
 
 
@@ -160,15 +162,8 @@ def _number(row: Row, records: Mapping[str, Record]) -> str:
     except MissingError:
         return "–"
     metric = single_metric(row.value, records)
-    shown = _format(number if metric is None else metric)
+    shown = show(number if metric is None else metric)
     return _plain(f"{shown} {row.unit}".strip())
-
-
-def _format(metric: Metric) -> str:
-    """Four significant digits at most, and the interval where there is one."""
-    if isinstance(metric, dict):
-        return f"{metric['mean']:.4g} ({metric['low']:.4g} to {metric['high']:.4g})"
-    return f"{metric:.4g}"
 
 
 def _bar(row: Row) -> str:
@@ -194,7 +189,7 @@ def _measured(record: Record) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in record.versions.items())
     data = ", ".join(f"{name} `{digest}`" for name, digest in record.data.items())
     facts = {
-        "metrics": ", ".join(f"{k} {_format(v)}" for k, v in record.metrics.items()),
+        "metrics": ", ".join(f"{k} {show(v)}" for k, v in record.metrics.items()),
         "seeds": ", ".join(map(str, record.seeds)),
         "data": data,
         "config": f"`{record.config_hash}`" if record.config_hash else "",
@@ -205,7 +200,8 @@ def _measured(record: Record) -> str:
         "notes": record.notes,
     }
     lines = [f"- {name}: {text}" for name, text in facts.items() if text]
-    return "\n".join([f"### {record.name}\n", f"```\n{record.command}\n```\n", *lines]) + "\n"
+    commands = "\n".join(record.commands)
+    return "\n".join([f"### {record.name}\n", f"```\n{commands}\n```\n", *lines]) + "\n"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -8,12 +8,14 @@ import math
 import os
 import platform
 import re
+import statistics
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jax
+from scipy.special import stdtrit
 
 from attention_jax.errors import UserError
 
@@ -21,6 +23,9 @@ FOLDER = Path("docs", "results")
 
 _FOLDERS = re.compile(r"(?<![^\s,='\"])(?:/[^\s,/'\"]+)*/(?=[^\s,/'\"])")
 """All of an absolute path but its last part."""
+
+_CODE = ("src", "experiments", "benchmarks", "uv.lock")
+"""What a number may depend on."""
 
 Metric = float | dict[str, float]
 """A number, or its {"mean", "low", "high"} over seeds."""
@@ -31,7 +36,8 @@ class Record:
     """One measurement and all that is needed to make it again."""
 
     name: str
-    command: str
+    commands: list[str]
+    """In their order, in the repository's root; W stands for a workdir, DATA for raw data."""
     metrics: dict[str, Metric]
     config_hash: str
     seeds: list[int]
@@ -45,12 +51,14 @@ class Record:
     """With a "+" where the code had changes that no commit holds."""
     date: str
     notes: str = ""
+    times: list[str] = dataclasses.field(default_factory=list)
+    """Metrics that are times: the machine's other work is in them, so no rerun repeats them."""
 
 
-def write_record(
+def make_record(
     root: Path,
     name: str,
-    command: str,
+    commands: Sequence[str],
     metrics: Mapping[str, Metric],
     *,
     config_hash: str,
@@ -58,10 +66,11 @@ def write_record(
     data: Mapping[str, str],
     seconds: float,
     notes: str = "",
-) -> Path:
-    """Writes docs/results/NAME.json, with this machine's hardware, versions, commit and date.
+    times: Sequence[str] = (),
+) -> Record:
+    """A record of what was measured just now, here: with hardware, versions, commit and date.
 
-    Of absolute paths in the command only the last part is kept.
+    Of absolute paths in the commands only the last part is kept.
 
     Raises:
       UserError: the name is no plain word, or a metric is no finite number.
@@ -71,9 +80,9 @@ def write_record(
     wrong = [key for key, value in metrics.items() if not math.isfinite(mean(value))]
     if wrong:
         raise UserError(f"{name} cannot be recorded: {', '.join(wrong)} is not a finite number")
-    record = Record(
+    return Record(
         name=name,
-        command=_FOLDERS.sub("", command),
+        commands=[_FOLDERS.sub("", command) for command in commands],
         metrics=dict(metrics),
         config_hash=config_hash,
         seeds=list(seeds),
@@ -84,8 +93,13 @@ def write_record(
         commit=_commit(root),
         date=datetime.date.today().isoformat(),
         notes=notes,
+        times=list(times),
     )
-    path = root / FOLDER / f"{name}.json"
+
+
+def write_record(root: Path, record: Record) -> Path:
+    """Writes docs/results/NAME.json."""
+    path = root / FOLDER / f"{record.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(dataclasses.asdict(record), indent=2, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")
@@ -117,6 +131,27 @@ def mean(metric: Metric) -> float:
     return metric["mean"] if isinstance(metric, dict) else metric
 
 
+def over_seeds(values: Sequence[float]) -> Metric:
+    """The mean of a metric over seeds and, of two seeds or more, its 95 % interval.
+
+    mean -+ t s / sqrt(n), with the standard deviation s (n - 1 in its denominator) and t the 97.5th
+    percentile of Student's distribution with n - 1 degrees of freedom.
+    """
+    middle = statistics.fmean(values)
+    if len(values) == 1:
+        return middle
+    t = float(stdtrit(len(values) - 1, 0.975))
+    half = t * statistics.stdev(values) / math.sqrt(len(values))
+    return {"mean": middle, "low": middle - half, "high": middle + half}
+
+
+def show(metric: Metric) -> str:
+    """Four significant digits at most, and the interval where there is one."""
+    if isinstance(metric, dict):
+        return f"{metric['mean']:.4g} ({metric['low']:.4g} to {metric['high']:.4g})"
+    return f"{metric:.4g}"
+
+
 def describe_hardware() -> str:
     """Processor, cores this process may use, and accelerators; nothing that names the machine."""
     if hasattr(os, "sched_getaffinity"):
@@ -131,7 +166,8 @@ def describe_hardware() -> str:
 
 def describe_versions() -> dict[str, str]:
     """Of Python and of the packages that decide a number."""
-    packages = ("attention-jax", "jax", "jaxlib", "flax", "optax", "numpy")
+    packages = ["attention-jax", "jax", "jaxlib", "flax", "optax", "numpy"]
+    packages += ["sentencepiece", "sacrebleu"]
     versions = {name: importlib.metadata.version(name) for name in packages}
     return {"python": platform.python_version(), **versions}
 
@@ -146,10 +182,19 @@ def _processor() -> str:
 def _commit(root: Path) -> str:
     try:
         commit = _git(root, "rev-parse", "--short=12", "HEAD").strip()
-        changed = _git(root, "status", "--porcelain", "--", "src", "experiments", "uv.lock").strip()
+        changed = _git(root, "status", "--porcelain", "--", *_CODE).strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return commit + ("+" if changed else "")
+
+
+def same_code(root: Path, commit: str) -> bool:
+    """Whether the code here is that of a record's commit; False where that cannot be known."""
+    try:
+        changed = _git(root, "diff", "--name-only", commit, "--", *_CODE)
+        return not changed and not _commit(root).endswith("+")
+    except (OSError, subprocess.CalledProcessError):
+        return False
 
 
 def _git(root: Path, *arguments: str) -> str:

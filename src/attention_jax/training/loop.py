@@ -67,6 +67,10 @@ class Progressed:
             self.since_best += 1
         return better
 
+    def finished(self, steps: int, patience: int) -> bool:
+        """Whether a run of so many steps, and of that patience, is done."""
+        return 0 < patience <= self.since_best or steps <= self.step == self.evaluated
+
 
 @dataclasses.dataclass
 class Loop:
@@ -141,8 +145,7 @@ class Loop:
         return found is not None and done.improves(done.step, found, self.direction)
 
     def _finished(self, done: Progressed) -> bool:
-        lost_patience = 0 < self.plan.patience <= done.since_best
-        return lost_patience or self.plan.steps <= done.step == done.evaluated
+        return done.finished(self.plan.steps, self.plan.patience)
 
     def _due(self, every: int, step: int) -> bool:
         return step == self.plan.steps or (every > 0 and step % every == 0 and step > 0)
