@@ -1,4 +1,4 @@
-"""The command line: `attention-jax train | evaluate | predict | sweep | list | results`.
+"""The command line: `attention-jax train | evaluate | predict | report | sweep | list | results`.
 
 Results go to standard output, progress and messages to standard error. Exit status: 0 done or time
 limit reached, 2 a user's mistake, 3 a loss that is no number, 130 and 143 after Ctrl-C and SIGTERM
@@ -114,6 +114,16 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--workdir", required=True, type=Path)
     sweep.add_argument("--trials", type=int, default=0, help="of the grid at most; 0 is all")
     _folders(sweep)
+
+    report = command("report", _report, "one page to look at: a run, or several side by side")
+    report.add_argument("workdir", nargs="+", type=Path, metavar="W")
+    report.add_argument("--split", default="test", help="whose predictions and maps to show")
+    report.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="default: W/report.html; of several runs, comparison.html in the first workdir",
+    )
 
     command("list", _list, "the experiments there are, with their numbers")
 
@@ -255,6 +265,15 @@ def _sweep(options, overrides: list[str]) -> int:
     if trials.finished:
         sweep.print_table(trials)
     return _EXIT[stop.name]
+
+
+def _report(options, overrides: list[str]) -> int:
+    from attention_jax import report
+
+    if overrides:
+        raise UserError(f"{overrides[0].partition('=')[0]} has no effect here: a report only reads")
+    print(report.write(options.workdir, options.output, options.split))
+    return 0
 
 
 def _list(options, overrides: list[str]) -> int:

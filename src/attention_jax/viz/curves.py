@@ -40,6 +40,11 @@ def by_length(metrics: Mapping[str, float], name: str) -> dict[Bucket, float]:
     return dict(sorted(found.items()))
 
 
+def range_label(low: int, high: float) -> str:
+    """A bucket as it stands under an axis: "10–19", "60+"."""
+    return f"{low}+" if math.isinf(high) else f"{low}–{int(high) - 1}"
+
+
 def length_curve(
     series: Mapping[str, Mapping[Bucket, float]],
     *,
@@ -77,7 +82,7 @@ def length_curve(
     heights = [value for of_one in series.values() for value in of_one.values()]
     highest = max(filter(math.isfinite, heights), default=0)
     axes.set_ylim(0, 1.06 * highest if highest > 0 else 1)
-    axes.set_xticks(range(len(buckets)), [_range_label(*bucket) for bucket in buckets])
+    axes.set_xticks(range(len(buckets)), [range_label(*bucket) for bucket in buckets])
     axes.set_xlabel("source length in words", fontsize=9, color=INK)
     axes.set_ylabel(metric, fontsize=9, color=INK)
     if longest_trained is not None:
@@ -149,10 +154,6 @@ def _line(number: int) -> dict[str, Any]:
         "markeredgecolor": "white",
         "markeredgewidth": 0.6,
     }
-
-
-def _range_label(low: int, high: float) -> str:
-    return f"{low}+" if math.isinf(high) else f"{low}–{int(high) - 1}"
 
 
 def _shade(axes: Axes, places: Sequence[int]) -> None:

@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 # Okabe and Ito's colours, which colour-blind readers can tell apart, in an order that also differs
 # in lightness from one to the next; markers tell them apart once more.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# The same on a dark ground.
+DARK_COLOURS = ("#4BA3DB", "#F0853A", "#2FBF95", "#DB94BC", "#8CCBF0", "#F2BC4B", "#F2F2F2")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GRID = "#dddddd"
 INK = "#333333"
