@@ -100,8 +100,8 @@ def test_a_position_is_an_epoch_and_a_number_in_it():
 
 
 @given(some_lengths, st.integers(1, 7))
-def test_evaluation_loses_no_example_however_long(lengths, batch_size):
-    plan = Plan.evaluation(np.array(lengths), (4, 6), batch_size)
+def test_evaluation_loses_no_example_it_has_room_for(lengths, batch_size):
+    plan = Plan.evaluation(np.array(lengths), (4, 6), batch_size, longest=10**6)
     assert not len(plan.over_long)
     seen = np.concatenate([plan[position].indices for position in range(len(plan))])
     assert sorted(seen) == list(range(len(lengths)))
@@ -110,8 +110,18 @@ def test_evaluation_loses_no_example_however_long(lengths, batch_size):
         plan[len(plan)]
 
 
+def test_evaluation_never_makes_room_for_a_monstrous_line():
+    plan = Plan.evaluation(np.array([[5], [60_000], [40], [33]]), (4, 8), 2, longest=40)
+    assert plan.over_long.tolist() == [1]
+    assert [batch.length for batch in plan.epoch(0)] == [8, 40]
+    # A bucket of training has room, whatever is allowed beyond it.
+    assert not len(Plan.evaluation(np.array([[5], [8]]), (4, 8), 2, longest=3).over_long)
+    with pytest.raises(UserError, match="at most 40 tokens"):
+        Plan.evaluation(np.array([[60_000]]), (4, 8), 2, longest=40)
+
+
 def test_evaluation_keeps_the_order_within_a_bucket():
-    plan = Plan.evaluation(np.array([[5], [1], [6], [2], [3]]), (4, 8), 2)
+    plan = Plan.evaluation(np.array([[5], [1], [6], [2], [3]]), (4, 8), 2, longest=10**6)
     found = [(batch.length, batch.indices.tolist()) for batch in plan.epoch(0)]
     assert found == [(4, [1, 3]), (4, [4]), (8, [0, 2])]
 
@@ -133,7 +143,9 @@ def test_the_hosts_slices_make_the_whole_batch(lengths, hosts):
 
 def test_rows_that_fill_up_a_batch_are_masked_and_empty():
     streams = two_streams([(1, 3), (2, 2), (4, 1)])
-    batch = PlannedBatches(Plan.evaluation(lengths_of(streams), BOUNDARIES, 4), streams)[0]
+    batch = PlannedBatches(
+        Plan.evaluation(lengths_of(streams), BOUNDARIES, 4, longest=99), streams
+    )[0]
     np.testing.assert_array_equal(
         batch["source"], [[1, 0, 0, 0], [11, 11, 0, 0], [21, 21, 21, 21], [0, 0, 0, 0]]
     )
@@ -183,7 +195,7 @@ def test_the_histogram_counts_examples_batches_and_padding():
 
 
 def test_an_empty_split_has_no_batches():
-    plan = Plan.evaluation(np.zeros((0, 2), int), BOUNDARIES, 2)
+    plan = Plan.evaluation(np.zeros((0, 2), int), BOUNDARIES, 2, longest=99)
     assert len(plan) == 0
     assert plan.histogram() == []
 

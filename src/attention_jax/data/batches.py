@@ -150,18 +150,37 @@ class Plan:
         return plan
 
     @classmethod
-    def evaluation(cls, lengths: np.ndarray, boundaries: Sequence[int], batch_size: int) -> "Plan":
-        """One pass over every example, bucket after bucket, in order.
+    def evaluation(
+        cls, lengths: np.ndarray, boundaries: Sequence[int], batch_size: int, longest: int
+    ) -> "Plan":
+        """One pass over the examples, bucket after bucket, in order.
 
-        None is lost: for examples longer than the last boundary, buckets of twice, four times ...
-        its length are added, so that the number of shapes grows with the logarithm of the longest.
-        Arguments and errors as in `training`.
+        For examples longer than the last boundary, buckets of twice, four times ... its length are
+        added, so that the number of shapes grows with the logarithm of the longest. But one line
+        of 10,000 words would take the memory and the time of a whole corpus: what is longer than
+        `longest` and than the last boundary is left out and listed in `over_long`.
+
+        Args:
+          lengths: token lengths, int [examples, streams].
+          boundaries: bucket lengths in tokens, ascending.
+          batch_size: rows of a batch over all hosts.
+          longest: tokens of a stream at most.
+
+        Raises:
+          UserError: boundaries or batch size make no sense, or every example is too long.
         """
         lengths = _checked(lengths, boundaries, batch_size)
         lengthened = list(boundaries)
-        while len(lengths) and lengthened[-1] < lengths.max():
-            lengthened.append(2 * lengthened[-1])
-        return cls(lengths, lengthened, batch_size, None)
+        most = min(max(longest, boundaries[-1]), lengths.max(initial=0))
+        while lengthened[-1] < most:
+            lengthened.append(min(2 * lengthened[-1], longest))
+        plan = cls(lengths, lengthened, batch_size, None)
+        if len(lengths) and not len(plan):
+            raise UserError(
+                f"none of the {len(lengths)} examples has at most {lengthened[-1]} tokens: cut "
+                "them, or raise --config.decode.max_source"
+            )
+        return plan
 
     def __len__(self) -> int:
         """Batches in an epoch."""

@@ -16,9 +16,12 @@ from typing import Protocol
 import ml_collections
 
 from attention_jax.data import cldr, manual, parallel, prepared
+from attention_jax.data.tfds_sets import TranslationSet
 from attention_jax.errors import UserError
 
 _log = logging.getLogger(__name__)
+
+_TFDS = "tfds:"
 
 Links = set[tuple[int, int]]
 
@@ -103,6 +106,12 @@ class FileCorpus:
             if not paths.get(needed):
                 raise UserError(f"config.data.{needed} is empty: give a .tsv or two files")
         self._paths = {split: path.split(",") for split, path in paths.items() if path}
+        for split, files in self._paths.items():
+            if len(files) > 2:
+                raise UserError(
+                    f"config.data.{split} names {len(files)} files: give a .tsv, or the source's "
+                    "and the target's"
+                )
         self._max_words = max_words
         self.splits = tuple(split for split in self._paths if split != "train")
 
@@ -117,7 +126,7 @@ class FileCorpus:
         digest = hashlib.sha256()
         for paths in self._paths.values():
             for path in paths:
-                digest.update(Path(path).read_bytes())
+                digest.update(parallel.read_bytes(path))
         return digest.hexdigest()[:16]
 
 
@@ -205,6 +214,34 @@ class ManualCorpus:
         return made
 
 
+class TfdsCorpus:
+    """A translation set of TFDS; see `data.tfds_sets`.
+
+    Args:
+      name: of the set.
+      config: reads `source`, `target`, `max_words`, and `train`, `validation` and `test` where a
+        split of ours is another part of the set ("train[:2%]").
+      data_dir: prepared data.
+    """
+
+    splits: tuple[str, ...] = ("validation", "test")
+
+    def __init__(self, name: str, config: ml_collections.ConfigDict, data_dir: Path):
+        self._set = TranslationSet(name, config.source, config.target, data_dir)
+        self._parts = {split: config[split] or split for split in ("train", *self.splits)}
+        self._max_words = config.max_words
+
+    def examples(self, split: str) -> Examples:
+        """The pairs of a split. Raises UserError for a set that cannot be used."""
+        columns = self._set.columns(self._parts[split])
+        limit = self._max_words if split == "train" else None
+        return within(columns["source"], columns["target"], limit, columns["report"][0])
+
+    def hash(self) -> str:
+        """Of the version and sizes of the set."""
+        return self._set.hash()
+
+
 def within(
     sources: Sequence[str], targets: Sequence[str], max_words: int | None, report: str
 ) -> Examples:
@@ -248,6 +285,9 @@ def make_corpus(
             return FileCorpus(paths, config.max_words)
         case name if name in brought:
             return ManualCorpus(brought[name], config, data_dir, manual_dir)
+        case name if name.startswith(_TFDS):
+            return TfdsCorpus(name.removeprefix(_TFDS), config, data_dir)
     raise UserError(
-        f"config.data.name is {config.name!r}: choose cldr_phrases, files or {', '.join(brought)}"
+        f"config.data.name is {config.name!r}: choose cldr_phrases, files, {', '.join(brought)} or "
+        f"{_TFDS}NAME"
     )

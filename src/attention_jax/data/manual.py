@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from attention_jax.data.parallel import read_parallel
+from attention_jax.data.parallel import read_bytes, read_parallel
 from attention_jax.errors import UserError
 
 VERSION = "1.0.0"
@@ -164,7 +164,7 @@ class RawText:
         for split, paths in self.paths.items():
             digest.update(split.encode())
             for path in paths:
-                digest.update(hashlib.sha256(path.read_bytes()).digest())
+                digest.update(hashlib.sha256(read_bytes(path)).digest())
         return digest.hexdigest()[:16]
 
     def read(self) -> tuple[dict[str, list[Pair]], str]:

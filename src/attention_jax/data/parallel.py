@@ -1,8 +1,9 @@
 """Parallel text by path: one tab-separated file, or two files with the same number of lines."""
 
+import contextlib
 import gzip
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from attention_jax.data import words
 from attention_jax.errors import UserError
 
 SHOWN = 3  # Line numbers of each kind that a report spells out.
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass
@@ -61,21 +63,47 @@ def read_lines(path: str | Path) -> list[str]:
     """
     path = Path(path)
     lines: list[str] = []
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for line in file:
-                lines.append(line.decode().removesuffix("\n").removesuffix("\r"))
-    except FileNotFoundError:
-        raise UserError(f"the file {path} does not exist: check its path") from None
-    except UnicodeDecodeError:
-        raise UserError(
-            f"line {len(lines) + 1} of {path} is not UTF-8: convert the file (iconv)"
-        ) from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be read: {error}") from None
+    with _reading(path), gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        for line in file:
+            lines.append(_text(line, path, len(lines) + 1))
     if lines:
         lines[0] = lines[0].removeprefix("\ufeff")
     return lines
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """All of a file, as it is. Raises UserError where it cannot be read."""
+    path = Path(path)
+    with _reading(path):
+        return path.read_bytes()
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Makes a sentence of what goes wrong."""
+    try:
+        yield
+    except FileNotFoundError:
+        where = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise UserError(f"the file {path} does not exist{where}: check its path") from None
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path} cannot be read: {reason}") from None
+
+
+def _text(line: bytes, path: Path, number: int) -> str:
+    """A line without its end."""
+    if number == 1 and line.startswith(_GZIP):
+        raise UserError(f"{path} is gzipped: give it a name that ends in .gz")
+    try:
+        # A zero byte is UTF-8, but no text: the file is a binary one, or UTF-16.
+        if b"\0" in line:
+            raise ValueError
+        return line.decode().removesuffix("\n").removesuffix("\r")
+    except ValueError:
+        raise UserError(
+            f"line {number} of {path} is not UTF-8 text: convert the file (iconv)"
+        ) from None
 
 
 def read_parallel(

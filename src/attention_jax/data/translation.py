@@ -1,6 +1,7 @@
 """Sentence pairs of a corpus as planned batches of tokens."""
 
 import functools
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from attention_jax.data.tokenizers import (
 )
 from attention_jax.errors import UserError
 from attention_jax.typing import Batch
+
+_log = logging.getLogger(__name__)
 
 INPUT = "input"
 """The split of what a user gives to translate."""
@@ -79,9 +82,20 @@ class TranslationData:
         return self._batches(self._training_plan, self._tokens("train"))
 
     def split(self, name: str) -> PlannedBatches:
-        """One pass over an evaluation split."""
+        """One pass over an evaluation split.
+
+        Pairs of which a side is longer than `config.decode.max_source` tokens, which `inputs`
+        would not take either, are left out, with a warning.
+        """
         streams = self._tokens(name)
-        plan = Plan.evaluation(lengths_of(streams), *self._shape())
+        longest = self._config.decode.max_source
+        plan = Plan.evaluation(lengths_of(streams), *self._shape(), longest + len([EOS]))
+        if len(plan.over_long):
+            _log.warning(
+                "%s of the %s pairs of %s are left out of its metrics: more than %s tokens "
+                "(--config.decode.max_source)",
+                *(len(plan.over_long), len(streams["source"]), name, longest),
+            )
         return self._batches(plan, streams)
 
     def inputs(self, lines: Sequence[str]) -> PlannedBatches:
@@ -103,7 +117,8 @@ class TranslationData:
         self._examples[INPUT] = Examples([words.normalise(line) for line in lines])
         streams = {"source": self._pack(lines, self.source_tokenizer)}
         buckets, most = self._shape()
-        plan = Plan.evaluation(lengths_of(streams), buckets, min(most, len(lines)))
+        rows = min(most, len(lines))
+        plan = Plan.evaluation(lengths_of(streams), buckets, rows, longest + len([EOS]))
         return PlannedBatches(plan, streams)
 
     def keep(self) -> None:
