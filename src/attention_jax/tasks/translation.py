@@ -54,8 +54,9 @@ class Sentences(Protocol):
 def default_config() -> ml_collections.ConfigDict:
     """What every translation experiment's config adds to the common one.
 
-    data.name: "cldr_phrases" (embedded), or "files" with data.train, data.validation, data.test:
-      each "pairs.tsv" or "source.txt,target.txt", gzip too.
+    data.name: "cldr_phrases" (embedded); "multi30k", "tatoeba" or "enja50k" of --manual_dir;
+      "tfds:NAME[/CONFIG]"; or "files" with data.train, data.validation, data.test: each
+      "pairs.tsv" or "source.txt,target.txt", gzip too.
     data.source, data.target: languages. data.*_size, data.seed: phrases of cldr_phrases to make.
     data.buckets: lengths in tokens to which batches are padded.
     data.max_words: longer lines of files are left out of training.
