@@ -3,6 +3,7 @@
 Only files are read, never a checkpoint: so it works while a run trains, and after it died.
 """
 
+import contextlib
 import json
 import logging
 import math
@@ -27,8 +28,8 @@ def write(folders: Sequence[Path], output: Path | None, split: str) -> Path:
     """Writes the report of one run, or of several side by side.
 
     Args:
-      folders: workdirs; one given twice is shown once.
-      output: the file; default: report.html in the workdir, or comparison.html in the first of
+      folders: workdirs, or folders of several seeds; one given twice is shown once.
+      output: the file; default: report.html in the folder, or comparison.html in the first of
         several, so that its own report stays.
       split: whose predictions and maps to show where a run has them; else what it has.
 
@@ -39,8 +40,9 @@ def write(folders: Sequence[Path], output: Path | None, split: str) -> Path:
       UserError: for a folder that holds no run or whose config.json is damaged, or when the file
         cannot be written.
     """
-    unique = list({folder.resolve(): folder for folder in reversed(folders)}.values())[::-1]
-    if len(unique) < len(folders):
+    given = [run for folder in folders for run in _runs_in(folder)]
+    unique = list({folder.resolve(): folder for folder in reversed(given)}.values())[::-1]
+    if len(unique) < len(given):
         _log.warning("a workdir was given more than once: it is shown once")
     runs = [
         _read_run(folder, label, split)
@@ -48,7 +50,7 @@ def write(folders: Sequence[Path], output: Path | None, split: str) -> Path:
     ]
     page = render(runs, split, time.strftime("%Y-%m-%d %H:%M"))
     if output is None:
-        output = unique[0] / ("report.html" if len(unique) == 1 else "comparison.html")
+        output = folders[0] / ("report.html" if len(unique) == 1 else "comparison.html")
     scratch = output.with_name(f".{output.name}.tmp")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -56,11 +58,20 @@ def write(folders: Sequence[Path], output: Path | None, split: str) -> Path:
         scratch.write_bytes(page.encode("utf-8", "replace"))
         os.replace(scratch, output)
     except OSError as error:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)
         raise UserError(
             f"{output} cannot be written ({error.strerror}): choose another --output or make room"
         ) from error
     return output
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    """The folder itself, or the runs of its seeds that have begun."""
+    if (folder / "config.json").exists() or not (folder / workdir.SEEDS).exists():
+        return [folder]
+    seeds = [path.parent for path in folder.glob("seed_*/config.json")]
+    return sorted(seeds, key=lambda path: (len(path.name), path.name)) or [folder]
 
 
 def _labels(folders: Sequence[Path]) -> list[str]:
@@ -157,7 +168,8 @@ def _rows(path: Path, notices: list[str]) -> list[dict[str, Any]]:
         if isinstance(row.get("step"), int) and isinstance(row.get("split"), str)
     ]
     if len(usable) < len(rows):
-        notices.append(f"{path}: {len(rows) - len(usable)} rows without step or split left out.")
+        lost = len(rows) - len(usable)
+        notices.append(f"{path}: {lost} of its rows lacks a step or a split and is left out.")
     if not usable:
         notices.append("No metrics are written yet: learning curves begin with the first row.")
     return usable

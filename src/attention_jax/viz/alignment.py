@@ -1,6 +1,7 @@
 """The alignment matrix of Bahdanau 2015, figure 3."""
 
 from collections.abc import Collection, Sequence
+from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,6 +26,35 @@ _MARGIN = 0.12
 _LINE = 0.22
 _BAR = 0.5
 _GAP = 0.04
+
+
+class Attention(Protocol):
+    """Attention of one example as plain data, such as a task's `AttentionMap`."""
+
+    @property
+    def queries(self) -> Sequence[str]: ...
+
+    @property
+    def keys(self) -> Sequence[str]: ...
+
+    @property
+    def weights(self) -> np.ndarray: ...
+
+    @property
+    def gold(self) -> Collection[tuple[int, int]] | None:
+        """(query, key) pairs that belong together, where that is known."""
+        ...
+
+
+def draw_map(attention: Attention, title: str | None = None) -> Figure:
+    """An `alignment_map` of attention that came as data: keys across the top, queries down.
+
+    Raises:
+      UserError: weights or links do not fit the tokens.
+    """
+    links = attention.gold
+    gold = None if links is None else [(key, query) for query, key in links]
+    return alignment_map(attention.weights, attention.keys, attention.queries, gold, title)
 
 
 def alignment_map(

@@ -259,7 +259,7 @@
       const word = make(
         "button",
         { type: "button", className: "word", tabIndex: n ? -1 : 0 },
-        make("bdi", {}, readable(token)),
+        make("span", {}, readable(token)), // Not a bdi, whose text dir=auto would not see.
         make("small"),
       );
       const joined = wordOf && n && wordOf[n] >= 0 && wordOf[n] === wordOf[n - 1];

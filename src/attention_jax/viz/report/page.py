@@ -2,6 +2,8 @@
 
 import base64
 import dataclasses
+import functools
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,16 +28,8 @@ def render(runs: Sequence[Run], split: str, made: str) -> str:
       split: that was asked for.
       made: when, for a reader.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"called": numbers.called, "written": numbers.written}
     curves, keys = charts.learning_curves(runs)
-    return environment.get_template("page.html.jinja").render(
+    return _template().render(
         runs=runs,
         split=split,
         made=made,
@@ -55,6 +49,19 @@ def render(runs: Sequence[Run], split: str, made: str) -> str:
         config=configs.rows(runs),
         pictures=[_pictures(run) for run in runs],
     )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"called": numbers.called, "written": numbers.written}
+    return environment.get_template("page.html.jinja")
 
 
 def _asset(name: str) -> Markup:
@@ -110,10 +117,15 @@ def _cells(name: str, columns: Sequence[tuple[int, Split]]) -> list[tuple[str, b
 
 def _attention(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return [
-        {"run": number, "split": run.shown, **dataclasses.asdict(one)}
+        {"run": number, "split": run.shown, **vars(one), "weights": _finite(one.weights)}
         for number, run in enumerate(runs)
         for one in run.maps or ()
     ]
+
+
+def _finite(weights: Sequence[Sequence[float]]) -> list[list[float]]:
+    """JSON has no word for what is not a number."""
+    return [[value if math.isfinite(value) else 0.0 for value in row] for row in weights]
 
 
 def _pictures(run: Run) -> list[tuple[str, str]]:
