@@ -54,16 +54,18 @@ class Sentences(Protocol):
 def default_config() -> ml_collections.ConfigDict:
     """What every translation experiment's config adds to the common one.
 
-    data.name: "cldr_phrases" (embedded); "multi30k", "tatoeba" or "enja50k" of --manual_dir;
-      "tfds:NAME[/CONFIG]"; or "files" with data.train, data.validation, data.test: each
-      "pairs.tsv" or "source.txt,target.txt", gzip too.
+    data.name: "cldr_phrases" (embedded); "multi30k", "tatoeba" or "enja50k" of --manual_dir
+      (`data.manual`); "tfds:NAME", any translation set of TFDS (`data.tfds_sets`); or "files".
+    data.train, data.validation, data.test: for files, each "pairs.tsv" or "source.txt,target.txt",
+      gzip too; for TFDS, parts of the set ("train[:2%]"), "" being the split of that name.
     data.source, data.target: languages. data.*_size, data.seed: phrases of cldr_phrases to make.
     data.buckets: lengths in tokens to which batches are padded.
-    data.max_words: longer lines of files are left out of training.
+    data.max_words: longer lines are left out of training.
     tokenizer.kind: word, character or sentencepiece; size: entries, 0 keeps all words.
     loss.label_smoothing: 0 to 1.
     decode.beams: 1 is greedy. length_penalty: Wu's alpha. n_best: hypotheses given back.
-    decode.max_length: target tokens at most. decode.max_source: longest input, in tokens.
+    decode.max_length: target tokens at most. decode.max_source: tokens of an input at most;
+      evaluation leaves out pairs of which a side is longer.
     """
     return ml_collections.ConfigDict(
         {
