@@ -37,6 +37,7 @@ COMMANDS = {
     "evaluations",
     "measuring",
     "listing",
+    "loaded",
     "report",
     "rerun",
     "seeds",

@@ -1,6 +1,7 @@
 """What an alignment map must show: every token at its row or column, every gold link outlined."""
 
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from attention_jax.errors import UserError
-from attention_jax.viz import alignment_map
+from attention_jax.viz import alignment_map, draw_map
 from attention_jax.viz.style import COLOURS, drawable, shorten
 
 SOURCE = ["Sunday", ",", "November", "22"]
@@ -85,6 +86,18 @@ def test_each_gold_link_is_outlined_once_at_its_source_and_target():
     assert places == {(0, 0), (3, 1), (2, 2)}  # x is the source, y the target
     assert not any(box.get_fill() for box in boxes(figure))
     assert "outlined: gold alignment" in texts(figure.texts)
+
+
+def test_attention_as_data_is_drawn_with_its_links_the_right_way_round():
+    links = [(0, 0), (1, 3), (2, 2)]  # (query, key)
+    attention = SimpleNamespace(queries=TARGET, keys=SOURCE, weights=weights(3, 4), gold=links)
+    figure = draw_map(attention, "A title")
+    assert texts(figure.axes[0].get_xticklabels()) == SOURCE
+    assert {tuple(np.round(np.add(box.get_xy(), 0.43)).astype(int)) for box in boxes(figure)} == {
+        (key, query) for query, key in links
+    }
+    attention.gold = None
+    assert boxes(draw_map(attention)) == []
 
 
 def test_without_gold_nothing_is_outlined_and_nothing_speaks_of_it():
