@@ -134,6 +134,14 @@ def test_every_chart_is_drawn(reports, visit):
     assert page.locator("h1").count() == 1
 
 
+def test_a_run_without_curves_is_drawn_too(tmp_path, visit):
+    folder = write_run(tmp_path / "run", "run", "a prediction")
+    (folder / "metrics.jsonl").unlink()
+    assert main(["report", str(folder)]) == 0
+    page = visit(folder / "report.html")
+    assert page.locator(".chart").count() == 1
+
+
 def test_a_target_word_lights_up_its_source_words_and_the_other_way_round(reports, visit):
     page = visit(reports[0])
     choose(page, 0)

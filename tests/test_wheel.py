@@ -25,6 +25,9 @@ def test_the_wheel_carries_the_experiments(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(site)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+    report = [sys.executable, "-m", "attention_jax.cli", "report", f"{tmp_path}/w"]
+    subprocess.run(report, cwd=tmp_path, env=environment, check=True)
+    assert "Finished" in (tmp_path / "w" / "report.html").read_text("utf-8")
     code = "import attention_jax; print(attention_jax.__file__)"
     where = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True

@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
-from jinja2.utils import htmlsafe_json_dumps
-from markupsafe import Markup
 
 from attention_jax.viz.curves import by_length, range_label
 from attention_jax.viz.report.contents import Run
@@ -27,11 +25,11 @@ _LOGARITHMIC_FROM = 100
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-    """One chart: what stands above it, what a screen reader says, and plotly's own figure."""
+    """One chart: what stands above it, what a screen reader says, plotly's data and layout."""
 
     title: str
     summary: str
-    figure: Markup
+    figure: Mapping[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +111,7 @@ def _curve(
     if logarithmic:
         figure.update_yaxes(type="log", dtick=1)
     title = called(metric) + (" (logarithmic)" if logarithmic else "")
-    return Chart(title, f"{title} by training step; last: {'; '.join(last)}", _inline(figure))
+    return Chart(title, f"{title} by training step; last: {'; '.join(last)}", _plain(figure))
 
 
 def length_curves(runs: Sequence[Run], split: str) -> list[Chart]:
@@ -161,12 +159,12 @@ def _length_curve(
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=labels)
     figure.update_yaxes(rangemode="tozero")
     title = f"{called(metric)} by {length}"
-    return Chart(title, f"{title}: {'; '.join(told)}", _inline(figure))
+    return Chart(title, f"{title}: {'; '.join(told)}", _plain(figure))
 
 
-def _inline(figure: go.Figure) -> Markup:
-    """JSON that cannot end the script element it stands in."""
-    return htmlsafe_json_dumps(json.loads(figure.to_json()))
+def _plain(figure: go.Figure) -> dict[str, Any]:
+    # By way of plotly's JSON, which has arrays as lists and no NaN.
+    return json.loads(figure.to_json())
 
 
 def _figure(**layout: Any) -> go.Figure:

@@ -76,7 +76,7 @@
   // ---- Attention ----
 
   const VISIBLE = 0.01; // A weight below it gets no number.
-  const STRONG = 0.5; // From here on the ground is dark enough for white letters.
+  const STRONG = 0.84; // From here on white letters read better than black ones.
   const MIRRORED = [];
 
   function attention() {
@@ -262,8 +262,9 @@
         make("span", {}, readable(token)), // Not a bdi, whose text dir=auto would not see.
         make("small"),
       );
-      const joined = wordOf && n && wordOf[n] >= 0 && wordOf[n] === wordOf[n - 1];
-      word.classList.toggle("piece", Boolean(joined));
+      const sameWord = (a, b) => Boolean(wordOf) && wordOf[a] >= 0 && wordOf[a] === wordOf[b];
+      word.classList.toggle("piece", sameWord(n, n - 1));
+      word.classList.toggle("continued", sameWord(n, n + 1));
       return word;
     });
     box.append(...words);
@@ -283,6 +284,7 @@
 
   function set(word, weight, on, gold) {
     word.style.setProperty("--w", weight || 0);
+    word.classList.toggle("lit", weight >= VISIBLE);
     word.classList.toggle("strong", weight >= STRONG);
     word.classList.toggle("on", on);
     word.classList.toggle("gold", gold);

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from attention_jax.viz.report import charts, configs, examples, numbers
@@ -29,18 +28,18 @@ def render(runs: Sequence[Run], split: str, made: str) -> str:
       made: when, for a reader.
     """
     curves, keys = charts.learning_curves(runs)
+    lengths = charts.length_curves(runs, split)
     return _template().render(
         runs=runs,
         split=split,
         made=made,
         title=", ".join(run.label for run in runs),
         colours={"light": COLOURS, "dark": DARK_COLOURS},
-        # Ours, and no text of a user's: what is put in as it is.
-        style=_asset("page.css"),
-        script=_asset("page.js"),
-        plotly=Markup(get_plotlyjs()) if curves else "",
+        style=(_HERE / "page.css").read_text("utf-8"),
+        script=(_HERE / "page.js").read_text("utf-8"),
+        plotly=get_plotlyjs() if curves or lengths else "",
         measured=_measured(runs),
-        lengths=charts.length_curves(runs, split),
+        lengths=lengths,
         curves=curves,
         keys=keys,
         readings=examples.readings(runs),
@@ -62,10 +61,6 @@ def _template() -> jinja2.Template:
     )
     environment.filters |= {"called": numbers.called, "written": numbers.written}
     return environment.get_template("page.html.jinja")
-
-
-def _asset(name: str) -> Markup:
-    return Markup((_HERE / name).read_text(encoding="utf-8"))
 
 
 @dataclasses.dataclass(frozen=True)
