@@ -60,7 +60,7 @@ def rerun(name: str, folders: Folders, root: Path | None = None) -> int:
     commands = _runnable(recorded, folders)
     temporary = tempfile.TemporaryDirectory() if folders.workdir is None else None
     with temporary or contextlib.nullcontext(str(folders.workdir)) as workdir:
-        if temporary:
+        if temporary and len(commands) > 1:
             _log.info("in a temporary folder: with --workdir it could go on where it is stopped")
         folders = dataclasses.replace(folders, workdir=Path(workdir))
         for command in commands[:-1]:
@@ -137,24 +137,23 @@ def _judge(
         _log.warning("%s", other)
     exact = not others and jax.default_backend() == "cpu"
     lines = results.compare(recorded, now, exact)
-    table = Table("metric", "recorded", "now", "difference", "", box=None)
+    table = Table("metric", "recorded", "now", "difference", "allowed", "", box=None)
     for line in lines:
-        now_shown = "gone" if line.now is None else results.show(line.now)
-        difference = f"{line.difference:+.2g}"
-        table.add_row(
-            line.metric, results.show(line.recorded), now_shown, difference, _remark(line)
-        )
+        table.add_row(line.metric, *_cells(line))
     console = Console()
     console.print(table)
     failed = [line.metric for line in lines if not line.holds]
     failed += results.broken_bars(now, records, results.read_expected(root))
-    rule = "equal but for rounding" if exact else "near enough, the conditions being others"
-    verdict = f"does not hold: {'; '.join(failed)}" if failed else f"holds: {rule}"
+    same = all(line.same for line in lines if line.metric not in recorded.times)
+    how = "the same but for rounding" if same else "near enough, the conditions being others"
+    verdict = f"does not hold: {'; '.join(failed)}" if failed else f"holds: {how}"
     console.print(f"{recorded.name} {verdict}", highlight=False, markup=False, soft_wrap=True)
     return 1 if failed else 0
 
 
-def _remark(line: results.Line) -> str:
-    if line.allowed is None:
-        return "only shown"
-    return f"may be {line.allowed:.2g}" if line.holds else f"may be {line.allowed:.2g}: too far"
+def _cells(line: results.Line) -> list[str]:
+    """Recorded, now, difference, allowed, and whether it holds; of several seeds the means."""
+    allowed = "–" if line.allowed is None else f"{line.allowed:.2g}"
+    now = "gone" if line.now is None else f"{results.mean(line.now):.5g}"
+    holds = "" if line.holds else "does not hold"
+    return [f"{results.mean(line.recorded):.5g}", now, f"{line.difference:+.2g}", allowed, holds]

@@ -82,6 +82,7 @@ def train(
     with writable(workdir):
         writer: Writer = MetricFiles(workdir, done.step) if first else NoFiles()
     evaluator = Evaluator(task, devices, split, validation)
+    done.recall(workdir)
     timesheet = Timesheet(done.duties)
 
     def evaluate(step: int, state: State, give_up: Callable[[], bool]) -> float | None:
@@ -111,6 +112,9 @@ def train(
         finally:
             writer.close()
             checkpoints.close()
+    if first:
+        with writable(workdir):
+            done.keep(workdir)
     spent = time.monotonic() - began
     return Trained(stop, done, update.compilations, update.seconds, spent)
 

@@ -104,47 +104,8 @@ def predict(
     return experiment.task.describe("input", outputs)
 
 
-def _predict(experiment: Experiment, restored: Restored, batches: Iterable[Batch]) -> list[Batch]:
-    return Predictor(experiment.task, restored.devices)(restored.state, batches)
-
-
-@dataclasses.dataclass(frozen=True)
-class Loaded:
-    """A trained model in Python's hands.
-
-    Attributes:
-      model: the Linen module; `model.apply({"params": params}, ...)`.
-      params: of the chosen checkpoint, averaged where training averaged them.
-      step: of that checkpoint.
-      config: resolved, as trained.
-      experiment: task and data; a translation's tokenizers are `experiment.data.source_tokenizer`
-        and `target_tokenizer`.
-    """
-
-    model: nn.Module
-    params: Params
-    step: int
-    config: ml_collections.ConfigDict
-    experiment: Experiment
-    _restored: Restored
-
-    def predict(self, lines: Sequence[str]) -> list[dict[str, Any]]:
-        """A record of each line's prediction, as `attention-jax predict --json` prints it."""
-        outputs = _predict(self.experiment, self._restored, self.experiment.data.inputs(lines))
-        return self.experiment.task.describe("input", outputs)
-
-
-def load(workdir: Path, checkpoint: str = "best") -> Loaded:
-    """See `attention_jax.load`."""
-    run = workdirs.reopen(workdir)
-    built = run.build()
-    restored = restore(built, workdir, checkpoint)
-    params = restored.state.averaged
-    return Loaded(built.task.model, params, restored.step, run.config, built, restored)
-
-
 def progress(workdir: Path) -> Progressed:
-    """How far training came, and how long it took, up to the newest checkpoint.
+    """How far training came with its newest checkpoint, and what time that took.
 
     Raises:
       UserError: when there is no checkpoint.
@@ -159,4 +120,6 @@ def progress(workdir: Path) -> Progressed:
         if checkpoints is not None:
             checkpoints.close()
     del found["key"]
-    return Progressed(**found)
+    done = Progressed(**found)
+    done.recall(workdir)
+    return done

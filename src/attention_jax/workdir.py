@@ -3,6 +3,7 @@
 config.json        the experiment's name, arg, overrides, resolved config, version, code hash
 checkpoints/       the newest and the best
 metrics.jsonl      one row a report; events/ holds the same for TensorBoard
+time.json          what the training's time went into
 tokenizers/, pictures/, predictions/
 
 The folder of several seeds has a seeds.json and, in seed_0/, seed_1/ ..., such folders.

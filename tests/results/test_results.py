@@ -44,7 +44,10 @@ def write(root, name, **metrics):
     return results.write_record(root, make(root, name, **metrics))
 
 
-def make(root, name, *, commands=("attention-jax train", "attention-jax evaluate"), **metrics):
+COMMANDS = ("attention-jax train", "attention-jax evaluate")
+
+
+def make(root, name, *, commands=COMMANDS, times=(), **metrics):
     return results.make_record(
         root,
         name,
@@ -54,6 +57,7 @@ def make(root, name, *, commands=("attention-jax train", "attention-jax evaluate
         seeds=[0],
         data={"cldr_phrases": "beef"},
         seconds=12.34,
+        times=times,
     )
 
 

@@ -215,23 +215,25 @@ def test_a_run_compiles_once(tmp_path):
     assert train(ToyRollouts(), tmp_path, steps=5).compilations == 1
 
 
-def duties(workdir):
-    checkpoints = Checkpoints(workdir / "checkpoints", read_only=True)
-    progress = checkpoints.progress(checkpoints.steps[-1])
-    checkpoints.close()
-    return progress["seconds"], progress["duties"]
-
-
 def test_what_the_time_went_into_is_kept_over_a_resume(tmp_path):
     train(ToyRollouts(), tmp_path, steps=4, evaluate_every=2)
-    spent, first = duties(tmp_path)
-    main_thread = [first[duty] for duty in DUTIES]
+    first = trained.progress(tmp_path)
+    main_thread = [first.duties[duty] for duty in DUTIES]
     assert min(main_thread) > 0
-    assert sum(main_thread) == pytest.approx(spent, rel=0.05)
+    assert sum(main_thread) == pytest.approx(first.seconds, rel=0.05)
     ended = train(ToyRollouts(), tmp_path, steps=8, evaluate_every=2)
-    _, then = duties(tmp_path)
-    assert all(then[duty] > first[duty] for duty in first)
+    then = trained.progress(tmp_path)
+    assert then.duties == ended.done.duties
+    assert all(then.duties[duty] > first.duties[duty] for duty in DUTIES)
     assert "% checkpoints" in runs.farewell(ended, tmp_path)
+
+
+def test_time_of_steps_that_were_lost_is_never_taken_over(tmp_path):
+    train(ToyRollouts(), tmp_path, steps=4)
+    whole = trained.progress(tmp_path)
+    # As after a kill: the newest checkpoint is not the one at which the last start ended.
+    shutil.rmtree(tmp_path / "checkpoints" / "4")
+    assert 0 < trained.progress(tmp_path).seconds < whole.seconds
 
 
 def test_a_checkpoint_from_before_time_was_accounted_goes_on(tmp_path, monkeypatch):

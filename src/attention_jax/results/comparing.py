@@ -32,6 +32,11 @@ class Line:
         return float("nan") if self.now is None else mean(self.now) - mean(self.recorded)
 
     @property
+    def same(self) -> bool:
+        """But for rounding."""
+        return abs(self.difference) <= ROUNDING * max(1.0, abs(mean(self.recorded)))
+
+    @property
     def holds(self) -> bool:
         if self.now is None:
             return False

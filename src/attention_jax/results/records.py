@@ -137,8 +137,8 @@ def over_seeds(values: Sequence[float]) -> Metric:
     mean -+ t s / sqrt(n), with the standard deviation s (n - 1 in its denominator) and t the 97.5th
     percentile of Student's distribution with n - 1 degrees of freedom.
     """
-    middle = statistics.fmean(values)
-    if len(values) == 1:
+    middle = sum(values) / len(values)
+    if len(values) == 1 or not math.isfinite(middle):
         return middle
     t = float(stdtrit(len(values) - 1, 0.975))
     half = t * statistics.stdev(values) / math.sqrt(len(values))

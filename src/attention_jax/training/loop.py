@@ -7,10 +7,13 @@ be finite, so that what is kept is good. A signal cuts an evaluation short: it i
 the resumed run begins with it.
 """
 
+import contextlib
 import dataclasses
+import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -25,6 +28,8 @@ from attention_jax.training.progress import Progress
 from attention_jax.training.timesheet import Timesheet
 from attention_jax.training.writers import Writer
 from attention_jax.typing import Batch, Metrics, Rng
+
+_TIME = "time.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +58,19 @@ class Progressed:
     seconds: float = 0.0
     """Wall time so far, over all starts."""
     duties: dict[str, float] = dataclasses.field(default_factory=dict)
-    """What it went into (`Timesheet`); a checkpoint's own cost counts from the next one on."""
+    """What it went into (`Timesheet`); a checkpoint cannot hold its own cost: see `keep`."""
+
+    def keep(self, workdir: Path) -> None:
+        """Writes W/time.json: the time up to now, the newest checkpoint's own cost included."""
+        kept = {"step": self.step, "seconds": self.seconds, "duties": self.duties}
+        (workdir / _TIME).write_text(json.dumps(kept) + "\n", encoding="utf-8")
+
+    def recall(self, workdir: Path) -> None:
+        """Takes over what `keep` wrote, where it is of this very step: not after a kill."""
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+            kept = json.loads((workdir / _TIME).read_text(encoding="utf-8"))
+            if kept["step"] == self.step:
+                self.seconds, self.duties = kept["seconds"], kept["duties"]
 
     def improves(self, step: int, value: float, direction: str) -> bool:
         """Takes note of an evaluation; True where it is the best so far."""
@@ -133,6 +150,7 @@ class Loop:
                 self._unreported = (done.step, metrics)
             with self.timesheet.on("checkpoints"):
                 self.checkpoints.wait()
+            done.seconds = time.monotonic() - self._began
         return Stop.NO if self._finished(done) else stop
 
     def _evaluate(self, state: State, done: Progressed, interruption: Interruption) -> bool:

@@ -29,7 +29,7 @@ class Timesheet:
     CPU they are taken from the update's cores, and input + reading bounds the input's cost from
     above. What is counted nowhere: the threads in which tensorstore compresses and writes
     checkpoints and TensorBoard's events are written, and all that comes before the first step
-    (preparing data, the first build of the parameters).
+    (preparing data, the first parameters).
 
     Args:
       seconds: duty -> seconds so far, over all starts of a run; changed in place.
