@@ -1,17 +1,14 @@
-"""Using what was trained: evaluating, predicting, and the model in Python's hands."""
+"""Using what was trained: evaluating and predicting."""
 
 import dataclasses
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
-import ml_collections
-from flax import linen as nn
 
 from attention_jax import evaluations
-from attention_jax import workdir as workdirs
 from attention_jax.errors import UserError
 from attention_jax.experiment import Experiment
 from attention_jax.tasks.protocol import State
@@ -19,7 +16,6 @@ from attention_jax.training.checkpoints import Checkpoints
 from attention_jax.training.devices import Devices
 from attention_jax.training.evaluation import Evaluation, Evaluator, Predictor
 from attention_jax.training.loop import Progressed
-from attention_jax.typing import Batch, Params
 from attention_jax.viz.save import save_figures
 from attention_jax.workdir import writable
 
@@ -97,7 +93,8 @@ def predict(
     """
     # Before the checkpoint is read: a mistake in the input should not take that long to show.
     batches = experiment.data.inputs(lines)
-    outputs = _predict(experiment, restore(experiment, workdir), batches)
+    restored = restore(experiment, workdir)
+    outputs = Predictor(experiment.task, restored.devices)(restored.state, batches)
     if pictures is not None:
         with writable(pictures):
             save_figures(experiment.task.pictures("input", outputs, {}), pictures, "input")
