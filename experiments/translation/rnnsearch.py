@@ -15,10 +15,11 @@ Real text, brought in --manual_dir: `multi30k` (image captions, half an hour on 
 notebooks reach BLEU 28.3 German to English with additive attention), `tatoeba`, `enja50k`.
 
     attention-jax train --config=translation/rnnsearch:multi30k --workdir=W --manual_dir=DIR
-    attention-jax train --config=translation/rnnsearch:multi30k,source=en,target=de ...
+    attention-jax evaluate --workdir=W --split=test_2016_flickr \
+      --config.decode.beams=5 --config.decode.length_penalty=1.0
 
 Arguments: `multi30k`, `tatoeba` or `enja50k`; `smoke` (a few steps of a tiny model); `source=..`,
-`target=..` (languages of Babel, or of the set).
+`target=..` (languages of Babel, or of the set: `rnnsearch:multi30k,source=en,target=de`).
 """
 
 import ml_collections
