@@ -203,7 +203,7 @@ def test_damaged_lines_are_told_and_cost_only_themselves(workdir, report):
     with (folder / "predictions" / "test.jsonl").open("a") as file:
         file.write("{]\n")
     text = visible(report(folder))
-    assert "metrics.jsonl: 2 lines are damaged and left out, the first of them line 2" in text
+    assert "metrics.jsonl: 2 lines are damaged and left out, the first of them 2" in text
     assert "metrics.jsonl: 1 of its rows lacks a step or a split" in text
     assert "test.jsonl: line 13 is damaged and left out" in text
     assert "Finished" in text

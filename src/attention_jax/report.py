@@ -111,7 +111,7 @@ def _read_run(folder: Path, label: str, split: str) -> Run:
         rows,
         splits,
         shown,
-        _records(_file(folder, shown, ".jsonl"), notices) if shown else [],
+        _json_lines(_file(folder, shown, ".jsonl"), notices) if shown else [],
         _maps(_file(folder, shown, "_maps.json"), notices) if shown else None,
         _pictures(folder / "pictures"),
         notices,
@@ -128,36 +128,32 @@ def _not_yet(folder: Path, split: str, shown: str) -> str:
     return f"The split {split} has not been evaluated yet. {instead}To evaluate it: {command}"
 
 
-def _json_lines(path: Path, notices: list[str]) -> list[Any]:
-    """The values of a file's lines; a last line still under way is left out, damage is told."""
-    if not path.exists():
-        return []
+def _json_lines(path: Path, notices: list[str]) -> list[dict[str, Any]]:
+    """The objects of a file's lines; a last line still under way is left out, damage is told."""
     try:
         lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return []
     except OSError as error:
         notices.append(f"{path} cannot be read ({error.strerror}) and is left out.")
         return []
-    values, damaged = [], []
+    found, damaged = [], []
     for number, line in enumerate(lines, start=1):
         try:
-            values.append(json.loads(line.decode("utf-8")) if line.strip() else None)
+            value = json.loads(line.decode("utf-8")) if line.strip() else None
         except ValueError:
-            values.append(None)
-            if number < len(lines):
-                damaged.append(number)
-    return [*_told(path, values, damaged, notices)]
-
-
-def _told(
-    path: Path, values: Sequence[Any], damaged: Sequence[int], notices: list[str]
-) -> list[Any]:
-    wrong = [n for n, v in enumerate(values, 1) if v is not None and not isinstance(v, dict)]
-    lost = sorted({*damaged, *wrong})
-    if lost:
-        lines = f"line {lost[0]} is" if len(lost) == 1 else f"{len(lost)} lines are"
-        first = "" if len(lost) == 1 else f", the first of them line {lost[0]}"
-        notices.append(f"{path}: {lines} damaged and left out{first}.")
-    return [value for value in values if isinstance(value, dict)]
+            # Every row ends its line: what follows the last end is still being written.
+            value = None if number == len(lines) else line
+        if isinstance(value, dict):
+            found.append(value)
+        elif value is not None:
+            damaged.append(number)
+    if damaged:
+        lost = f"line {damaged[0]} is damaged and left out"
+        if len(damaged) > 1:
+            lost = f"{len(damaged)} lines are damaged and left out, the first of them {damaged[0]}"
+        notices.append(f"{path}: {lost}.")
+    return found
 
 
 def _rows(path: Path, notices: list[str]) -> list[dict[str, Any]]:
@@ -173,10 +169,6 @@ def _rows(path: Path, notices: list[str]) -> list[dict[str, Any]]:
     if not usable:
         notices.append("No metrics are written yet: learning curves begin with the first row.")
     return usable
-
-
-def _records(path: Path, notices: list[str]) -> list[dict[str, Any]]:
-    return _json_lines(path, notices)
 
 
 def _splits(

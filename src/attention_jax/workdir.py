@@ -164,7 +164,7 @@ def read_config(path: Path) -> dict[str, Any]:
         missing = [key for key in _STORED if key not in stored]
         if missing or not isinstance(stored["config"], dict):
             raise ValueError(f"it lacks {', '.join(missing) or 'a config'}")
-    except (ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{file} is damaged ({error}): restore or delete it") from error
     return stored
 

@@ -138,8 +138,9 @@ def _length_curve(
     metric: str, series: Sequence[tuple[str, int, Mapping[str, float]]], length: str
 ) -> Chart:
     values = [(label, number, by_length(found, metric)) for label, number, found in series]
+    values = [(label, number, found) for label, number, found in values if found]
     buckets = sorted({bucket for *_, found in values for bucket in found})
-    figure = _figure(xaxis_title=length, showlegend=len(values) > 1)
+    figure = _figure(xaxis_title=length, showlegend=True)
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"})
     told = []
     for label, number, found in values:

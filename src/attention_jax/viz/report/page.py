@@ -70,6 +70,7 @@ class _Measured:
     columns: Sequence[tuple[int, Split]]
     rows: Sequence[tuple[str, Sequence[tuple[str, bool]]]]
     sliced: Sequence[tuple[str, Sequence[tuple[str, bool]]]]
+    compared: bool
     notes: Sequence[tuple[str, str, str]]
 
 
@@ -91,6 +92,7 @@ def _measured(runs: Sequence[Run]) -> _Measured:
         columns,
         [row for row in rows if "/" not in row[0]],
         [row for row in rows if "/" in row[0]],
+        any(best for _, cells in rows for _, best in cells),
         # Of what: told only where not all were computed alike.
         [
             (metric, note, "" if sum(m == metric for m, _ in said) == 1 else "; ".join(whose))
