@@ -1,6 +1,7 @@
 """Every experiment's `:smoke` trains, evaluates and predicts from its workdir."""
 
 import json
+import shutil
 
 import pytest
 
@@ -51,3 +52,25 @@ def test_a_loaded_model_predicts_what_the_command_does(trained, capsys):
     assert main(["predict", f"--workdir={trained}", "--json", "3 hours"]) == 0
     assert loaded.predict(["3 hours"]) == [json.loads(capsys.readouterr().out)]
     assert loaded.step == 4
+
+
+def test_a_workdir_outlives_the_files_it_was_trained_on(trained, tmp_path, caplog):
+    raw, data_dir, workdir = (tmp_path / name for name in ("raw", "data", "w"))
+    raw.mkdir()
+    for language in ("de", "en"):
+        for name in ("train", "val", "test_2016_flickr"):
+            (raw / f"{name}.{language}").write_text(f"{name} {language}\n" + "long " * 10_000)
+    shutil.copytree(trained, workdir)
+    record = json.loads((workdir / "config.json").read_text())
+    record["config"]["data"].update(name="multi30k", source="de", target="en")
+    (workdir / "config.json").write_text(json.dumps(record))
+    folders = [f"--workdir={workdir}", f"--data_dir={data_dir}"]
+    assert main(["evaluate", *folders, f"--manual_dir={raw}"]) == 0
+    shutil.rmtree(raw)
+    assert main(["evaluate", *folders]) == 0
+    evaluated = (workdir / "predictions" / "test.jsonl").read_text().splitlines()
+    assert [json.loads(line)["source"] for line in evaluated] == ["test_2016_flickr de"]
+    assert "1 of the 2 pairs of test are left out" in caplog.text
+    shutil.rmtree(data_dir)
+    assert main(["predict", *folders, "3 hours"]) == 0
+    assert main(["evaluate", *folders]) == 2

@@ -1,5 +1,6 @@
 """A user's mistake is one sentence that names the thing and the remedy, and exit status 2."""
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -219,9 +220,73 @@ class TestFiles:
         assert "latin.tsv" in sentence
         assert "line 2" in sentence
 
+    def test_an_archive_cut_short(self, train, tmp_path):
+        (tmp_path / "cut.tsv.gz").write_bytes(gzip.compress(b"one\tun\n" * 99)[:-9])
+        assert "cut.tsv.gz cannot be read" in train(f"{tmp_path}/cut.tsv.gz")
+
+    def test_an_archive_without_its_ending(self, train, tmp_path):
+        (tmp_path / "pairs.tsv").write_bytes(gzip.compress(b"one\tun\n"))
+        assert "pairs.tsv is gzipped" in train(f"{tmp_path}/pairs.tsv")
+
+    @pytest.mark.parametrize("content", [b"one\tun\n\x00\x01", "one\tun\n".encode("utf-16")])
+    def test_a_file_that_is_no_text(self, content, train, tmp_path):
+        (tmp_path / "binary.tsv").write_bytes(content)
+        assert "binary.tsv is not UTF-8 text" in train(f"{tmp_path}/binary.tsv")
+
+    @pytest.mark.parametrize("content", ["", "\n \n\t\n"])
+    def test_an_empty_file(self, content, train, tmp_path):
+        (tmp_path / "empty.tsv").write_text(content)
+        assert "no usable sentence pair in" in train(f"{tmp_path}/empty.tsv")
+
+    def test_a_folder_in_place_of_a_file(self, train, tmp_path):
+        assert f"{tmp_path} cannot be read: Is a directory" in train(f"{tmp_path}")
+
+    def test_a_line_of_ten_thousand_words_and_no_other(self, train, tmp_path):
+        (tmp_path / "long.tsv").write_text("one " * 10_000 + "\tun\n")
+        assert "1 over-long (line 1)" in train(f"{tmp_path}/long.tsv")
+
     def test_a_file_without_tabs(self, train, tmp_path):
         (tmp_path / "spaces.tsv").write_text("one un\n")
         assert "no line" in train(f"{tmp_path}/spaces.tsv")
+
+
+class TestManual:
+    """Data sets that the user brings; `tests/data/test_manual.py` has the rest."""
+
+    @pytest.fixture
+    def train(self, says, tmp_path):
+        folders = (f"--workdir={tmp_path}/w", f"--data_dir={tmp_path}/data")
+        return lambda *arguments: says("train", SMOKE, *folders, *arguments)
+
+    @pytest.mark.parametrize(
+        ("name", "wanted"),
+        [
+            ("multi30k", "train.en, train.fr, val.en"),
+            ("tatoeba,target=es", "train.en-es.tsv"),
+            ("enja50k,target=ja", "train.en, train.ja, dev.en, dev.ja (.gz or plain"),
+        ],
+    )
+    def test_no_manual_dir_says_what_to_put_where(self, name, wanted, train, tmp_path):
+        name, _, target = name.partition(",target=")
+        overrides = [f"--config.data.target={target}"] if target else []
+        sentence = train(f"--config.data.name={name}", *overrides)
+        assert wanted in sentence
+        assert "--manual_dir=DIR" in sentence
+        assert not (tmp_path / "w").exists()
+
+    def test_a_manual_dir_without_the_files(self, train, tmp_path):
+        sentence = train("--config.data.name=multi30k", f"--manual_dir={tmp_path}/absent")
+        assert f"{tmp_path}/absent has no train.en" in sentence
+
+    def test_a_language_that_is_not_there(self, train):
+        assert "no language 'fr'" in train("--config.data.name=tatoeba")
+
+    def test_a_language_into_itself(self, train):
+        assert "both 'en'" in train("--config.data.name=multi30k", "--config.data.target=en")
+
+    def test_an_unknown_set(self, train):
+        assert "choose cldr_phrases, files, multi30k" in train("--config.data.name=wmt")
+        assert "TFDS cannot make 'nosuch'" in train("--config.data.name=tfds:nosuch")
 
 
 def test_an_unwritable_workdir(says, tmp_path):
