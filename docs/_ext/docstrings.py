@@ -106,11 +106,18 @@ def _prose(text: str) -> str:
     return re.sub("\0", lambda _: kept.pop(0), text).replace("\1", "* ")
 
 
-def _docstring(app, what, name, thing, options, lines: list[str]) -> None:
+_attributes: dict[str, list[str]] = {}
+
+
+def _before_napoleon(app, what, name, thing, options, lines: list[str]) -> None:
     lines[:] = convert(lines)
     if what in ("attribute", "data", "property"):
-        # napoleon would take "Bahdanau 2015, §B.1: all zero" for a type and what it means.
-        lines.insert(0, "")
+        _attributes[name] = list(lines)
+
+
+def _after_napoleon(app, what, name, thing, options, lines: list[str]) -> None:
+    """It takes "Bahdanau 2015, §B.1: all zero" for a type and what that means."""
+    lines[:] = _attributes.pop(name, lines)
 
 
 def _skip(app, what, name, thing, skip, options) -> bool | None:
@@ -119,7 +126,8 @@ def _skip(app, what, name, thing, skip, options) -> bool | None:
 
 
 def setup(app: Sphinx) -> dict:
-    """Before napoleon, which reads the sections."""
-    app.connect("autodoc-process-docstring", _docstring, priority=100)
+    """napoleon, which reads the sections, stands at 500."""
+    app.connect("autodoc-process-docstring", _before_napoleon, priority=100)
+    app.connect("autodoc-process-docstring", _after_napoleon, priority=900)
     app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,6 +6,7 @@ default initialiser by its address, and a Linen module with the `parent` and `na
 
 import ast
 import inspect
+import re
 import sys
 import textwrap
 from typing import Any
@@ -73,8 +74,8 @@ def _of_class(cls: type) -> str:
                 if isinstance(line, ast.AnnAssign) and not line.target.id.startswith("_"):
                     line.annotation = linked.visit(line.annotation)
                     fields.append(ast.unparse(line))
-    # A value that only shows how the field is made says nothing here.
-    shown = [field.partition(" = dataclasses.field")[0] for field in fields]
+    # How a field is made says nothing here; that it has a default does.
+    shown = [re.sub(r" = dataclasses\.field\(.*", " = ...", field) for field in fields]
     return f"({', '.join(shown)})"
 
 
