@@ -1,6 +1,7 @@
 """The experiments there are: what each shows, the paper's number and ours."""
 
 import ast
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -35,6 +36,7 @@ def _claims(root: Path) -> dict[str, list[str]]:
             if name in records
         }
         for name in experiment.names():
-            if commands and all(f"--config={name} " in command for command in commands):
+            of_it = re.compile(rf"--config={name}[: ]")
+            if commands and all(map(of_it.search, commands)):
                 claims.setdefault(name, []).append(results.claim(row, records))
     return claims
