@@ -129,6 +129,15 @@ def test_test_is_a_name_for_the_only_test_set(prepared):
         data.examples("test_2017")
 
 
+def test_what_the_last_bucket_left_out_was_never_trained(prepared):
+    short = {"data": {"buckets": (2,)}, "batch_size": 1, "seed": 0}
+    options = ml_collections.ConfigDict(short | {"tokenizer": {"kind": "word", "size": 0}})
+    data = TranslationData(make_corpus(config(), prepared[1]), options)
+    assert data.longest_trained is None
+    assert data.examples("train").sources == ["ein Hund", "zwei"]
+    assert data.longest_trained == 1  # a word and the end of sentence fill two tokens
+
+
 def test_an_unknown_corpus_is_told_those_there_are(tmp_path):
     with pytest.raises(UserError, match="choose cldr_phrases, files, multi30k, tatoeba"):
         make_corpus(config("wmt"), tmp_path)

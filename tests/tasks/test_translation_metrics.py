@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attention_jax.tasks.translation_metrics import (
+    alignment_by_source_length,
     alignment_error_rate,
     by_source_length,
     corpus_scores,
@@ -63,6 +64,12 @@ def test_right_and_empty_alignments_have_no_error():
     assert alignment_error_rate([[(0, 0)]], [[(0, 0)]]) == 0
     assert alignment_error_rate([set()], [set()]) == 0
     assert alignment_error_rate([], []) == 0
+
+
+def test_each_length_is_aligned_in_its_own_range_and_empty_ranges_are_left_out():
+    right, wrong = {(0, 0)}, {(1, 0)}
+    rates = alignment_by_source_length([right, wrong, right], [right, right, right], [9, 20, 29])
+    assert rates == {"aer/length_0_10": 0, "aer/length_20_30": 0.5}
 
 
 def test_alignments_of_other_sentences_are_never_compared():

@@ -72,10 +72,15 @@ class TranslationData:
 
     @property
     def longest_trained(self) -> int | None:
-        """Words of the longest source in training; None while training data was not read."""
+        """Words of the longest source in training; None while training data was not read.
+
+        What the last bucket left out was not in training.
+        """
         if "train" not in self._examples:
             return None
-        return max(len(words.split(source)) for source in self._examples["train"].sources)
+        left_out = set(self._training_plan.over_long)
+        sources = enumerate(self._examples["train"].sources)
+        return max(len(words.split(source)) for n, source in sources if n not in left_out)
 
     def train(self) -> PlannedBatches:
         """Endless shuffled batches of the training split."""

@@ -212,7 +212,7 @@ class Translation:
         return output
 
     def score(self, split: str, outputs: list[Batch]) -> dict[str, float]:
-        """BLEU, chrF, exact match, BLEU by source length, and AER where alignments are known."""
+        """BLEU, chrF, exact match, AER where alignments are known; BLEU and AER by length."""
         examples = self.sentences.examples(split)
         assert examples.targets is not None
         rows = _rows(outputs)
@@ -226,6 +226,7 @@ class Translation:
             found = [self._links(rows[n], examples, n) for n in sorted(rows)]
             gold = [examples.links[n] for n in sorted(rows)]
             metrics["aer"] = scores.alignment_error_rate(found, gold)
+            metrics |= scores.alignment_by_source_length(found, gold, lengths)
         return metrics
 
     def describe(self, split: str, outputs: list[Batch]) -> list[dict[str, Any]]:

@@ -81,19 +81,25 @@ def by_source_length(
       a range without a sentence is left out.
     """
     _require_pairs(hypotheses, references)
-    ranges = [*itertools.pairwise(edges), (edges[-1], None)]
     scores = {}
-    for low, high in ranges:
+    for name, inside in _ranges(source_lengths, edges).items():
+        some = [hypotheses[n] for n in inside], [references[n] for n in inside]
+        scores[f"bleu/{name}"] = corpus_scores(*some).metrics["bleu"]
+    return scores
+
+
+def _ranges(lengths: Sequence[int], edges: Sequence[int]) -> dict[str, list[int]]:
+    """Which sentences lie in each range of lengths that has any: "length_0_10" -> [0, 3]."""
+    found = {}
+    for low, high in [*itertools.pairwise(edges), (edges[-1], None)]:
         inside = [
             n
-            for n, length in enumerate(source_lengths)
+            for n, length in enumerate(lengths)
             if low <= length and (high is None or length < high)
         ]
         if inside:
-            name = f"bleu/length_{low}_{'up' if high is None else high}"
-            some = [hypotheses[n] for n in inside], [references[n] for n in inside]
-            scores[name] = corpus_scores(*some).metrics["bleu"]
-    return scores
+            found[f"length_{low}_{'up' if high is None else high}"] = inside
+    return found
 
 
 def alignment_error_rate(
@@ -125,6 +131,29 @@ def alignment_error_rate(
         hits += len(a & s) + len(a & (s | set(may)))
         total += len(a) + len(s)
     return 1 - hits / total if total else 0.0
+
+
+def alignment_by_source_length(
+    links: Sequence[Collection[Link]],
+    sure: Sequence[Collection[Link]],
+    source_lengths: Sequence[int],
+    edges: Sequence[int] = LENGTH_EDGES,
+) -> dict[str, float]:
+    """Alignment error rate of the sentences of each range of source lengths.
+
+    Args:
+      links: found, one collection a sentence pair.
+      sure: gold, likewise.
+      source_lengths: words of each source.
+      edges: see `by_source_length`.
+
+    Returns:
+      `aer/length_0_10` ... in 0..1; a range without a sentence is left out.
+    """
+    return {
+        f"aer/{name}": alignment_error_rate([links[n] for n in inside], [sure[n] for n in inside])
+        for name, inside in _ranges(source_lengths, edges).items()
+    }
 
 
 def links_from_weights(
