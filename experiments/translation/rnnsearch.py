@@ -16,7 +16,7 @@ notebooks reach BLEU 28.3 German to English with additive attention), `tatoeba`,
 
     attention-jax train --config=translation/rnnsearch:multi30k --workdir=W --manual_dir=DIR
     attention-jax evaluate --workdir=W --split=test_2016_flickr \
-      --config.decode.beams=5 --config.decode.length_penalty=1.0
+      --config.decode.beams=5 --config.decode.length_penalty=0.6
 
 Arguments: `multi30k`, `tatoeba` or `enja50k`; `smoke` (a few steps of a tiny model); `source=..`,
 `target=..` (languages of Babel, or of the set: `rnnsearch:multi30k,source=en,target=de`).

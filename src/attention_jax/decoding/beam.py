@@ -16,6 +16,7 @@ from attention_jax.decoding.contract import (
     keep_where,
     write,
 )
+from attention_jax.decoding.top_k import top_k
 from attention_jax.errors import UserError
 from attention_jax.typing import Array, Float, Int, PyTree
 
@@ -160,7 +161,7 @@ def _extend(
     batch, beams = alive.shape
     vocab = log_probs.shape[-1]
     total = alive[:, :, None] + log_probs.reshape(batch, beams, vocab)
-    top, flat = jax.lax.top_k(total.reshape(batch, beams * vocab), 2 * beams)
+    top, flat = top_k(total.reshape(batch, beams * vocab), 2 * beams)
     return top, flat // vocab, flat % vocab
 
 
