@@ -28,6 +28,8 @@ MAY_IMPORT = {
     "baselines": {"typing", "errors", "ops", "decoding", "data", "viz", "tasks"},
     "training": {"typing", "errors", "tasks.protocol"},
     "experiment": {"typing", "errors", "tasks.protocol", "training"},
+    # What the experiments of a task share; like them it meets everything but a model.
+    "translations": {"errors", "data", "tasks", "baselines", "training", "experiment"},
 }
 # Above the experiment stand the commands, which may use one another and anything but a model.
 COMMANDS = {

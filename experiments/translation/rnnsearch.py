@@ -30,13 +30,12 @@ from attention_jax.experiment import Experiment, Folders
 
 def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """The default, or its variants by `arg`."""
-    from attention_jax.tasks import real_text, translation
+    from attention_jax import translations
+    from attention_jax.tasks import real_text
 
     known = ["smoke", *real_text.NAMES]
     words, languages = experiment.parse_arg(arg, known, ["source", "target"])
-    config = experiment.default_config()
-    config.update(translation.default_config())
-    config.data.validation_size = 500
+    config = translations.default_config()
     config.steps = 1000
     config.batch_size = 64
     config.evaluate_every = 500
@@ -62,35 +61,17 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         config.model.update(embedding=256, hidden=320, alignment=320, maxout=320)
     config.data.update(languages)
     if "smoke" in words:
-        experiment.shrink(config, steps=4, batch_size=8)
-        config.data.update(train_size=400, validation_size=16, test_size=16, long_size=8)
-        config.data.buckets = (64,)
+        translations.shrink(config)
         config.model.update(embedding=8, hidden=8, alignment=8, maxout=8)
     return config.lock()
 
 
 def build(config: ml_collections.ConfigDict, folders: Folders) -> Experiment:
     """Source words -> biGRU -> attention -> GRU -> maxout -> target words."""
-    import jax.numpy as jnp
-
-    from attention_jax.baselines import translation as baselines
-    from attention_jax.data.corpora import make_corpus
-    from attention_jax.data.translation import TranslationData
+    from attention_jax import translations
     from attention_jax.models.rnnsearch import RNNsearch
-    from attention_jax.tasks.translation import Translation
-    from attention_jax.training.optimizers import make_optimizer
 
-    corpus = make_corpus(config.data, folders.data_dir, folders.manual_dir)
-    data = TranslationData(corpus, config, folders.workdir)
-    model = RNNsearch(
-        source_vocab=data.source_tokenizer.size,
-        target_vocab=data.target_tokenizer.size,
-        dtype=jnp.dtype(config.dtype),
-        **config.model,
-    )
-    optimizer = make_optimizer(config.optimizer, config.steps)
-    task = Translation(model, data, config, optimizer)
-    return Experiment(config, task, data, baselines.for_corpus(data))
+    return translations.assemble(RNNsearch, config, folders)
 
 
 def sweep(trial) -> dict:

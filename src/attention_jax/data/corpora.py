@@ -266,7 +266,7 @@ def within(
 def make_corpus(
     config: ml_collections.ConfigDict, data_dir: Path, manual_dir: Path | None = None
 ) -> Corpus:
-    """The corpus that `config.data` names; see `tasks.translation.default_config`.
+    """The corpus that `config.data` names; see `translations.default_config`.
 
     Args:
       config: the experiment's `data`.

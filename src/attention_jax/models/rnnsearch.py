@@ -180,8 +180,13 @@ class RNNsearch(nn.Module):
         projected = self.decoder.attention.project_keys(annotations)
         return SourceMemory(annotations, projected, source_mask, first_state)
 
-    def start(self, source_memory: SourceMemory, beams: int = 1) -> CellState:
-        """s_0 for each of [batch x beams] hypotheses, an example's beams side by side."""
+    def start(
+        self, source_memory: SourceMemory, beams: int = 1, max_length: int = 0
+    ) -> CellState:
+        """s_0 for each of [batch x beams] hypotheses, an example's beams side by side.
+
+        `max_length` is for models that keep a cache; a state has one size.
+        """
         return self.decoder.cell.carry_from(jnp.repeat(source_memory.first_state, beams, axis=0))
 
     def step(

@@ -160,8 +160,13 @@ class Seq2Seq(nn.Module):
             )
         return SourceMemory(context, carries)
 
-    def start(self, source_memory: SourceMemory, beams: int = 1) -> DecoderCarry:
-        """The first carry for each of [batch x beams] rows, an example's beams side by side."""
+    def start(
+        self, source_memory: SourceMemory, beams: int = 1, max_length: int = 0
+    ) -> DecoderCarry:
+        """The first carry for each of [batch x beams] rows, an example's beams side by side.
+
+        `max_length` is for models that keep a cache; states have one size.
+        """
         return DecoderCarry(
             jax.tree.map(lambda x: jnp.repeat(x, beams, axis=0), source_memory.carries)
         )

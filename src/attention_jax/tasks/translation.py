@@ -51,52 +51,6 @@ class Sentences(Protocol):
     def examples(self, split: str) -> Examples: ...
 
 
-def default_config() -> ml_collections.ConfigDict:
-    """What every translation experiment's config adds to the common one.
-
-    data.name: "cldr_phrases" (embedded); "multi30k", "tatoeba" or "enja50k" of --manual_dir
-      (`data.manual`); "tfds:NAME", any translation set of TFDS (`data.tfds_sets`); or "files".
-    data.train, data.validation, data.test: for files, each "pairs.tsv" or "source.txt,target.txt",
-      gzip too; for TFDS, parts of the set ("train[:2%]"), "" being the split of that name.
-    data.source, data.target: languages. data.*_size, data.seed: phrases of cldr_phrases to make.
-    data.buckets: lengths in tokens to which batches are padded.
-    data.max_words: longer lines are left out of training.
-    tokenizer.kind: word, character or sentencepiece; size: entries, 0 keeps all words.
-    loss.label_smoothing: 0 to 1.
-    decode.beams: 1 is greedy. length_penalty: Wu's alpha. n_best: hypotheses given back.
-    decode.max_length: target tokens at most. decode.max_source: tokens of an input at most;
-      evaluation leaves out pairs of which a side is longer.
-    """
-    return ml_collections.ConfigDict(
-        {
-            "data": {
-                "name": "cldr_phrases",
-                "source": "en",
-                "target": "fr",
-                "train_size": 48_000,
-                "validation_size": 1_000,
-                "test_size": 1_000,
-                "long_size": 500,
-                "seed": 0,
-                "train": "",
-                "validation": "",
-                "test": "",
-                "buckets": (16, 32, 48, 64),
-                "max_words": 100,
-            },
-            "tokenizer": {"kind": "word", "size": 0},
-            "loss": {"label_smoothing": 0.0},
-            "decode": {
-                "beams": 1,
-                "length_penalty": 0.0,
-                "n_best": 1,
-                "max_length": 150,
-                "max_source": 256,
-            },
-        }
-    )
-
-
 class Translation:
     """A translation model and how it is trained, decoded and judged.
 
@@ -192,7 +146,9 @@ class Translation:
                 "with at least as many beams"
             )
         limits = {"max_length": options.max_length, "bos": BOS, "eos": EOS}
-        carry = self.model.apply(variables, memory, options.beams, method="start")
+        carry = self.model.apply(
+            variables, memory, options.beams, options.max_length, method="start"
+        )
         if options.beams == 1:
             found = greedy(step, memory, carry, **limits)
         else:
