@@ -61,7 +61,7 @@ def test_stepping_never_differs_from_running_all_steps(name, beams, run, paramet
     def stepped(variables, tokens):
         memory = model.apply(variables, *ARRAYS[:2], method="encode")
         assert all(leaf.shape[0] == BATCH for leaf in jax.tree.leaves(memory))
-        carry = model.apply(variables, memory, beams, method="start")
+        carry = model.apply(variables, memory, beams, TARGET_TIME, method="start")
         assert all(leaf.shape[0] == BATCH * beams for leaf in jax.tree.leaves(carry))
 
         def step(carry, now):
@@ -79,10 +79,11 @@ def test_stepping_never_differs_from_running_all_steps(name, beams, run, paramet
         logits, weights = run(name, inputs=spoken[beam])
         of_beam = np.asarray(log_probs)[:, beam::beams].swapaxes(0, 1)
         np.testing.assert_allclose(of_beam, jax.nn.log_softmax(logits), atol=1e-5)
-        assert set(extras) == set(weights)
-        for key, value in weights.items():
-            of_beam = np.asarray(extras[key])[:, beam::beams].swapaxes(0, 1)
-            np.testing.assert_allclose(of_beam, value, atol=1e-5)
+        # A step may know less than all steps at once do: never less than "cross".
+        assert set(weights) & {"cross"} <= set(extras) <= set(weights)
+        for key, value in extras.items():
+            of_beam = np.asarray(value)[:, beam::beams].swapaxes(0, 1)
+            np.testing.assert_allclose(of_beam, weights[key], atol=1e-5)
 
 
 @every_model
