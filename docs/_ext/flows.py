@@ -70,7 +70,36 @@ def rnnsearch() -> Figure:
     return axes.figure
 
 
-FIGURES = {"flow_seq2seq": seq2seq, "flow_rnnsearch": rnnsearch}
+def ntm() -> Figure:
+    """One step: the heads read the memory as it was, then write it."""
+    axes = _empty(7.2, 3.7, (-0.1, 9.9), (-1.15, 4.0))
+    _box(axes, 1.3, 3.4, "$M_{t-1}$", _BLUE, wide=1.1)
+    _box(axes, 8.0, 3.4, "$M_t$", _BLUE, wide=1.1)
+    _arrow(axes, (1.9, 3.4), (7.42, 3.4))
+    _box(axes, 2.9, 2.0, "read heads", _ORANGE, wide=1.7)
+    _box(axes, 5.7, 2.0, "write heads", _ORANGE, wide=1.7)
+    _arrow(axes, (1.5, 3.1), (2.5, 2.32), colour=_ORANGE)
+    _arrow(axes, (5.7, 2.3), (5.7, 3.36), colour=_ORANGE)
+    _label(axes, 5.7, 2.85, "erase, add")
+    _box(axes, 4.3, 0.5, "controller", _GREEN, wide=1.8)
+    _arrow(axes, (4.0, 0.82), (3.1, 1.68))
+    _arrow(axes, (4.6, 0.82), (5.5, 1.68))
+    _note(axes, 4.3, 1.3, "where to look")
+    _word(axes, 4.3, -0.8, "$x_t$")
+    _arrow(axes, (4.3, -0.55), (4.3, 0.18))
+    _word(axes, 1.3, 0.5, "$r_{t-1}$")
+    _arrow(axes, (1.75, 0.5), (3.36, 0.5))
+    _box(axes, 7.6, 0.5, "linear", INK, wide=1.2)
+    _arrow(axes, (5.24, 0.5), (6.96, 0.5))
+    _label(axes, 6.0, 0.5, "$h_t$")
+    _arrow(axes, (3.5, 1.7), (7.2, 0.82), curve=-0.05)
+    _label(axes, 5.95, 1.12, "$r_t$")
+    _word(axes, 9.3, 0.5, "$y_t$")
+    _arrow(axes, (8.24, 0.5), (9.05, 0.5))
+    return axes.figure
+
+
+FIGURES = {"flow_seq2seq": seq2seq, "flow_rnnsearch": rnnsearch, "flow_ntm": ntm}
 
 
 def _empty(width: float, height: float, across: tuple, up: tuple) -> Axes:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from sphinx.application import Sphinx
 
 from attention_jax.layers.scorers import SCORERS
-from attention_jax.ops import local, masks, scores
+from attention_jax.ops import addressing, local, masks, scores
 from attention_jax.ops.attend import attend
 from attention_jax.viz.style import COLOURS, FAINT, GRID, INK, new_figure, plain_axes
 
@@ -41,7 +41,7 @@ def draw(folder: Path) -> None:
         f"score_{name}": lambda name=name: score(name) for name in SCORERS
     }
     figures |= {"soft": soft, "self": self_attention, "hard": hard}
-    figures |= {"local_m": local_m, "local_p": local_p} | dict(flows.FIGURES)
+    figures |= {"local_m": local_m, "local_p": local_p, "addressing": tape} | dict(flows.FIGURES)
     with matplotlib.rc_context({"svg.hashsalt": "attention-jax"}):
         for name, make in figures.items():
             make().savefig(folder / f"{name}.svg", metadata={"Date": None})
@@ -163,6 +163,32 @@ def _window(query, keys, center, radius: int, closeness) -> jax.Array:
     factor = closeness(positions, center, radius) if closeness else None
     _, weights = local.attend_window(raw, near, mask, factor)
     return local.spread(weights, positions, keys.shape[0])
+
+
+def tape() -> Figure:
+    """A head of the Neural Turing Machine: its weights before, and after each stage."""
+    memory = jax.random.normal(jax.random.key(6), (10, 4))
+    previous = jax.nn.softmax(-jnp.square(jnp.arange(10) - 7.0))
+    stages = addressing.address(
+        memory,
+        previous[None],
+        key=memory[2:3] + 0.2,
+        strength=jnp.array([6.0]),
+        gate=jnp.array([0.85]),
+        shifts=jnp.array([[0.05, 0.2, 0.75]]),
+        sharpening=jnp.array([4.0]),
+    )
+    figure = new_figure(7.2, 1.7, layout="constrained")
+    panels = figure.subplots(1, 5, sharey=True)
+    titles = ("before", "content", "gated", "shifted", "sharpened")
+    for axes, title, weights in zip(panels, titles, (previous, *stages), strict=True):
+        plain_axes(axes)
+        axes.bar(range(10), np.ravel(weights), color=COLOURS[0], width=0.7)
+        axes.set_ylim(0, 1)
+        axes.set_xticks([0, 3, 9])
+        axes.set_title(title, fontsize=9, color=INK)
+        axes.set_xlabel("slot", fontsize=8, color=INK)
+    return figure
 
 
 def _maps(
