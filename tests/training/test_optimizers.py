@@ -78,3 +78,32 @@ def test_an_unknown_optimizer_is_refused():
     config.name = "adamm"
     with pytest.raises(UserError, match="choose adam, sgd, adadelta or rmsprop"):
         make_optimizer(config, 10)
+
+
+def test_elements_are_cut_off_before_the_norm_is_clipped():
+    config = default_config()
+    config.update(name="sgd", learning_rate=1.0, clip=0.0, clip_value=10.0)
+    gradient = jnp.array([30.0, -40.0, 5.0])
+
+    def update():
+        optimizer = make_optimizer(config, 10)
+        return optimizer.update(gradient, optimizer.init(jnp.zeros(3)))[0]
+
+    np.testing.assert_allclose(update(), [-10, 10, -5])
+    config.clip = 1.0
+    np.testing.assert_allclose(update(), np.array([-10, 10, -5]) / 15, rtol=1e-6)
+
+
+def test_centered_rmsprop_is_graves_2013():
+    config = default_config()
+    config.update(name="rmsprop", learning_rate=0.1, clip=0.0, eps=1e-4, momentum=0.9)
+    config.centered = True
+    optimizer = make_optimizer(config, 10)
+    state = optimizer.init(jnp.zeros(()))
+    square = mean = delta = 0.0
+    for gradient in (0.5, -0.2, 0.3):
+        square = 0.95 * square + 0.05 * gradient**2
+        mean = 0.95 * mean + 0.05 * gradient
+        delta = 0.9 * delta - 0.1 * gradient / np.sqrt(square - mean**2 + 1e-4)
+        update, state = optimizer.update(jnp.asarray(gradient), state)
+        np.testing.assert_allclose(update, delta, rtol=1e-5)

@@ -20,7 +20,9 @@ def default_config() -> ml_collections.ConfigDict:
       the step, peak at the end of the warmup); halving (halved at `first`, then `every` steps).
     schedule.warmup: steps of linear increase before the schedule, whose steps count from there.
     clip: largest global norm of the gradient; 0 does not clip.
+    clip_value: largest absolute value of each of its elements, cut off first; 0 does not cut.
     b1, b2, eps: Adam's; Adadelta and RMSProp take `decay` (rho) and `eps`.
+    centered: RMSProp divides by the variance in place of the second moment (Graves 2013, eq. 38).
     ema: decay of the averaged parameters used for evaluation; 0 keeps none.
     accumulate: parts in which a batch is worked through, to save memory.
     """
@@ -30,11 +32,13 @@ def default_config() -> ml_collections.ConfigDict:
             "learning_rate": 1e-3,
             "schedule": {"name": "constant", "warmup": 0, "first": 0, "every": 0},
             "clip": 1.0,
+            "clip_value": 0.0,
             "b1": 0.9,
             "b2": 0.999,
             "decay": 0.95,
             "eps": 1e-8,
             "momentum": 0.0,
+            "centered": False,
             "ema": 0.0,
             "accumulate": 1,
         }
@@ -101,12 +105,19 @@ def make_optimizer(config: ml_collections.ConfigDict, steps: int) -> optax.Gradi
             optimizer = optax.adadelta(rate, rho=config.decay, eps=config.eps)
         case "rmsprop":
             optimizer = optax.rmsprop(
-                rate, decay=config.decay, eps=config.eps, momentum=config.momentum or None
+                rate,
+                decay=config.decay,
+                eps=config.eps,
+                centered=config.centered,
+                momentum=config.momentum or None,
             )
         case _:
             raise UserError(
                 f"config.optimizer.name is {config.name!r}: choose adam, sgd, adadelta or rmsprop"
             )
-    if not config.clip:
-        return optimizer
-    return optax.chain(optax.clip_by_global_norm(config.clip), optimizer)
+    clips = []
+    if config.clip_value:
+        clips.append(optax.clip(config.clip_value))
+    if config.clip:
+        clips.append(optax.clip_by_global_norm(config.clip))
+    return optax.chain(*clips, optimizer) if clips else optimizer

@@ -29,19 +29,22 @@ Bucket = tuple[int, float]
 
 def by_length(metrics: Mapping[str, float], name: str) -> dict[Bucket, float]:
     """The slices of a metric by length: `bleu/length_20_30` is bucket (20, 30) of `bleu`,
-    `bleu/length_60_up` is (60, inf). In ascending order.
+    `bleu/length_60_up` is (60, inf), `bleu/length_7` is (7, 8). In ascending order.
     """
     found: dict[Bucket, float] = {}
     for key, value in metrics.items():
-        match = re.fullmatch(re.escape(name) + r"/length_(\d+)_(\d+|up)", key)
+        match = re.fullmatch(re.escape(name) + r"/length_(\d+)(?:_(\d+|up))?", key)
         if match:
             low, high = match.groups()
-            found[int(low), math.inf if high == "up" else int(high)] = value
+            end = math.inf if high == "up" else int(high or int(low) + 1)
+            found[int(low), end] = value
     return dict(sorted(found.items()))
 
 
 def range_label(low: int, high: float) -> str:
-    """A bucket as it stands under an axis: "10–19", "60+"."""
+    """A bucket as it stands under an axis: "10–19", "60+", "7"."""
+    if high == low + 1:
+        return str(low)
     return f"{low}+" if math.isinf(high) else f"{low}–{int(high) - 1}"
 
 
@@ -51,6 +54,7 @@ def length_curve(
     metric: str,
     longest_trained: int | None = None,
     title: str | None = None,
+    axis: str = "source length in words",
 ) -> Figure:
     """A metric by source length, one line a system (Bahdanau 2015, figure 2).
 
@@ -59,6 +63,7 @@ def length_curve(
       metric: the name of the vertical axis, which begins at 0.
       longest_trained: buckets from this length on are shaded: training had nothing longer.
       title: stands above the legend.
+      axis: what the length is of.
 
     Raises:
       UserError: there is no value to draw.
@@ -66,7 +71,8 @@ def length_curve(
     buckets = sorted({bucket for values in series.values() for bucket in values})
     if not buckets:
         raise UserError("a length curve needs a value by length: evaluate on longer sources")
-    figure = new_figure(max(4.5, 0.75 * len(buckets) + 1.5), 3.0, layout="constrained")
+    width = min(max(4.5, 0.75 * len(buckets) + 1.5), 12.0)
+    figure = new_figure(width, 3.0, layout="constrained")
     axes = figure.add_subplot()
     plain_axes(axes)
     places = {bucket: place for place, bucket in enumerate(buckets)}
@@ -75,7 +81,7 @@ def length_curve(
         axes.plot(
             [places[bucket] for bucket in known],
             [values[bucket] for bucket in known],
-            **_line(number),
+            **line_style(number),
             linewidth=1.8,
         )
     axes.set_xlim(-0.5, len(buckets) - 0.5)
@@ -83,11 +89,11 @@ def length_curve(
     highest = max(filter(math.isfinite, heights), default=0)
     axes.set_ylim(0, 1.06 * highest if highest > 0 else 1)
     axes.set_xticks(range(len(buckets)), [range_label(*bucket) for bucket in buckets])
-    axes.set_xlabel("source length in words", fontsize=9, color=INK)
+    axes.set_xlabel(axis, fontsize=9, color=INK)
     axes.set_ylabel(metric, fontsize=9, color=INK)
     if longest_trained is not None:
         _shade(axes, [places[b] for b in buckets if b[0] >= longest_trained])
-    _legend(figure, list(series), title)
+    legend_above(figure, list(series), title)
     return figure
 
 
@@ -118,14 +124,14 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
         plain_axes(axes)
         axes.set_title(name, fontsize=9, color=INK, loc="left", parse_math=False)
         for split, points in by_split.items():
-            style = _line(splits.index(split))
+            style = line_style(splits.index(split))
             # Markers where they can be told apart; a single point needs one to be seen.
             style["markersize"] = 3.5 if len(points) <= 25 else 0
             axes.plot(*zip(*points, strict=True), linewidth=1.2, **style)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         if number >= len(lines) - columns:
             axes.set_xlabel("step", fontsize=8, color=FAINT)
-    _legend(figure, splits)
+    legend_above(figure, splits)
     return figure
 
 
@@ -145,7 +151,7 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[tuple[
     }
 
 
-def _line(number: int) -> dict[str, Any]:
+def line_style(number: int) -> dict[str, Any]:
     """How line number so-and-so looks, in every panel."""
     return {
         "color": COLOURS[number % len(COLOURS)],
@@ -171,9 +177,11 @@ def _shade(axes: Axes, places: Sequence[int]) -> None:
     )
 
 
-def _legend(figure: Figure, names: Sequence[str], title: str | None = None) -> None:
+def legend_above(figure: Figure, names: Sequence[str], title: str | None = None) -> None:
     """Above the panels, where it hides nothing; one entry a name."""
-    handles = [Line2D([], [], label=drawable(name), **_line(n)) for n, name in enumerate(names)]
+    handles = [
+        Line2D([], [], label=drawable(name), **line_style(n)) for n, name in enumerate(names)
+    ]
     # An entry is about 0.55 inches, and 0.08 more a character; the figure grows by its lines.
     columns = max(1, int(figure.get_figwidth() / (0.55 + 0.08 * max(map(len, names)))))
     lines = math.ceil(len(names) / columns) + (title is not None)

@@ -21,6 +21,7 @@ _SIGNS = {
     **dict.fromkeys(("recall", "reward"), 1),
     **dict.fromkeys(("loss", "perplexity", "aer", "bits_per_sequence", "bits_per_sample"), -1),
     **dict.fromkeys(("failures", "gap", "tour_length", "fid", "kid", "intra_fid", "regret"), -1),
+    "error": -1,
 }
 
 
