@@ -57,13 +57,13 @@ def interpolate(
 
 
 def shifts_from_scores(
-    scores: Float[Array, "*batch heads shifts"],
+    raw: Float[Array, "*batch heads shifts"],
 ) -> Float[Array, "*batch heads shifts"]:
     """s = softmax over the allowed integer shifts -D .. D, in this order, in float32.
 
     Source: Graves 2014, §3.3.2, the first of the two forms.
     """
-    return jax.nn.softmax(scores.astype(jnp.float32))
+    return jax.nn.softmax(raw.astype(jnp.float32))
 
 
 def shifts_from_scalar(
@@ -78,8 +78,9 @@ def shifts_from_scalar(
     Source: Graves 2014, §3.3.2, the second form.
     """
     amount = jnp.clip(amount.astype(jnp.float32), -max_shift, max_shift)
-    distance = jnp.abs(amount[..., None] - jnp.arange(-max_shift, max_shift + 1))
-    return jnp.maximum(0.0, 1 - distance)
+    difference = amount[..., None] - jnp.arange(-max_shift, max_shift + 1)
+    # -|difference|, with a slope of zero at zero, which `abs` has not.
+    return jnp.maximum(0.0, 1 + jnp.minimum(difference, -difference))
 
 
 def shift(
