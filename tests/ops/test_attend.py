@@ -1,6 +1,7 @@
-"""Attention as one function: context and weights."""
+"""Attention as one function: context and weights; heads; the fused path."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attention_jax.ops import masks
-from attention_jax.ops.attend import attend, read
+from attention_jax.ops import attend as module
+from attention_jax.ops import masks, scores
+from attention_jax.ops.attend import attend, attend_fused, attend_heads, read
 
 BATCH, QUERIES, KEYS, FEATURES = 2, 3, 5, 4
 
@@ -106,3 +108,94 @@ def test_reading_with_one_weight_gives_that_value():
     _, values = map(jnp.array, case())
     weights = jnp.zeros((BATCH, 1, KEYS)).at[:, :, 3].set(1)
     np.testing.assert_array_equal(read(weights, values)[:, 0], values[:, 3])
+
+
+HEADS, HEAD_DIM = 2, 4
+
+
+def heads_case(queries=QUERIES, keys=KEYS, seed=0, dtype=jnp.float32):
+    rng = np.random.default_rng(seed)
+    shapes = [(BATCH, time, HEADS, HEAD_DIM) for time in (queries, keys, keys)]
+    return [jnp.array(rng.normal(size=shape), dtype) for shape in shapes]
+
+
+# The second query of the second example may read nothing.
+HOLES = np.ones((BATCH, QUERIES, KEYS), bool)
+HOLES[0, :, 3:] = HOLES[1, 1] = False
+MASKS = {"none": None, "padding": jnp.array(HOLES[:, :1]), "holes": jnp.array(HOLES)}
+
+fused = jax.jit(attend_fused, static_argnames="causal")
+by_heads = jax.jit(attend_heads, static_argnames="causal")
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_heads_never_mix(mask):
+    query, keys, values = heads_case()
+    context, weights = by_heads(query, keys, values, MASKS[mask])
+    for head in range(HEADS):
+        q, k, v = (x[:, :, head] for x in (query, keys, values))
+        expected = attend(scores.scaled_dot(q, k), v, MASKS[mask])
+        np.testing.assert_allclose(context[:, :, head], expected[0], atol=1e-6)
+        np.testing.assert_allclose(weights[:, head], expected[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_the_fused_path_never_differs_from_the_plain_one(mask):
+    arrays = heads_case()
+    expected, _ = by_heads(*arrays, MASKS[mask])
+    np.testing.assert_allclose(fused(*arrays, MASKS[mask]), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("mask", [None, masks.padding(jnp.array([3, 0]), KEYS)])
+def test_the_future_is_never_read_on_either_path(mask):
+    query, keys, values = heads_case(queries=KEYS)
+    past = masks.causal(KEYS, KEYS)[None]
+    expected, _ = by_heads(query, keys, values, past if mask is None else past & mask)
+    for path in (fused, lambda *arrays, **options: by_heads(*arrays, **options)[0]):
+        context = path(query, keys, values, mask, causal=True)
+        np.testing.assert_allclose(context, expected, atol=1e-6)
+        later = [x.at[:, 2:].add(9.0) for x in (keys, values)]
+        changed = path(query, *later, mask, causal=True)
+        np.testing.assert_array_equal(changed[:, :2], context[:, :2])
+
+
+def test_a_fully_masked_query_reads_nothing_from_the_fused_path_with_finite_gradients():
+    arrays = heads_case()
+    assert not np.any(fused(*arrays, HOLES)[1, 1])
+
+    @jax.jit
+    @partial(jax.grad, argnums=(0, 1, 2))
+    def slope(*arrays):
+        return (attend_fused(*arrays, jnp.array(HOLES)) ** 2).sum()
+
+    gradients = slope(*arrays)
+    assert all(np.all(np.isfinite(g)) for g in gradients)
+    assert not np.any(gradients[0][1, 1])
+
+
+def test_the_fused_path_in_bfloat16_never_strays_far():
+    context = fused(*heads_case(dtype=jnp.bfloat16), HOLES)
+    assert context.dtype == jnp.bfloat16
+    np.testing.assert_allclose(context.astype(jnp.float32), fused(*heads_case(), HOLES), atol=0.05)
+
+
+@pytest.mark.parametrize(
+    ("capability", "dtype", "head_dim", "kernel"),
+    [
+        ("9.0", jnp.bfloat16, 64, "cudnn"),
+        ("9.0", jnp.float32, 64, None),
+        ("9.0", jnp.bfloat16, 4, None),
+        ("9.0", jnp.bfloat16, 256, None),
+        ("7.5", jnp.bfloat16, 64, None),
+        ("gfx90a", jnp.bfloat16, 64, None),
+    ],
+)
+def test_the_flash_kernel_is_never_given_what_it_cannot_take(
+    capability, dtype, head_dim, kernel, monkeypatch
+):
+    x, odd = (jnp.zeros((1, time, 2, head_dim), dtype) for time in (16, 15))
+    mask = jnp.ones((1, 16, 15), bool)
+    device = SimpleNamespace(compute_capability=capability)
+    monkeypatch.setattr(jax, "devices", lambda: [device])
+    assert module._implementation(x, odd, None) == kernel
+    assert module._implementation(x, odd, mask) is None
