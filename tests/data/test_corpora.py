@@ -131,11 +131,62 @@ def test_test_is_a_name_for_the_only_test_set(prepared):
 
 def test_what_the_last_bucket_left_out_was_never_trained(prepared):
     short = {"data": {"buckets": (2,)}, "batch_size": 1, "seed": 0}
-    options = ml_collections.ConfigDict(short | {"tokenizer": {"kind": "word", "size": 0}})
+    tokenizer = {"kind": "word", "size": 0, "shared": False}
+    options = ml_collections.ConfigDict(short | {"tokenizer": tokenizer})
     data = TranslationData(make_corpus(config(), prepared[1]), options)
     assert data.longest_trained is None
     assert data.examples("train").sources == ["ein Hund", "zwei"]
     assert data.longest_trained == 1  # a word and the end of sentence fill two tokens
+
+
+def test_one_vocabulary_serves_both_sides_where_it_is_shared(prepared, tmp_path):
+    options = ml_collections.ConfigDict(
+        {"tokenizer": {"kind": "word", "size": 0, "shared": True}, "data": {}, "decode": {}}
+    )
+    data = TranslationData(make_corpus(config(), prepared[1]), options, tmp_path)
+    assert data.source_tokenizer is data.target_tokenizer
+    assert not data.source_tokenizer.unknown("ein dog Hund a two zwei")
+    data.keep()
+    again = TranslationData(make_corpus(config(), tmp_path / "gone"), options, tmp_path)
+    assert again.target_tokenizer is again.source_tokenizer
+    assert again.source_tokenizer.encode("a Hund") == data.source_tokenizer.encode("a Hund")
+
+
+class TestGoldAlignments:
+    """A split of pairs from elsewhere, with links, beside a set's own."""
+
+    @pytest.fixture
+    def raw(self, tmp_path):
+        lines = "".join(f"Run {n}!\tCorre {n}.\n" for n in range(400))
+        for name, text in (
+            ("tatoeba_spa_eng/train.en-es.tsv", lines),
+            ("alignment_gold/en-es.dev.tsv", "He left .\tSe fue .\t0-0 1-1 2-2\n"),
+        ):
+            (tmp_path / name).parent.mkdir()
+            (tmp_path / name).write_text(text)
+        return tmp_path
+
+    @pytest.mark.parametrize("direction", [("en", "es"), ("es", "en")])
+    def test_they_serve_both_directions(self, raw, direction):
+        corpus = make_corpus(config("tatoeba", *direction), raw / "data", raw)
+        assert corpus.splits == ("validation", "test", "xlwa_dev")
+        examples = corpus.examples("xlwa_dev")
+        assert {examples.sources[0], examples.targets[0]} == {"He left.", "Se fue."}
+        assert (examples.sources[0] == "He left.") == (direction[0] == "en")
+        assert examples.links == [{(0, 0), (1, 1), (2, 2)}]
+
+    def test_the_hash_covers_them_once_they_were_read(self, raw):
+        corpus = make_corpus(config("tatoeba", "en", "es"), raw / "data", raw)
+        before = corpus.hash()
+        corpus.examples("xlwa_dev")
+        assert corpus.hash().startswith(f"{before}+")
+
+    def test_a_missing_file_is_named_with_where_to_put_it(self, raw, tmp_path):
+        (raw / "alignment_gold" / "en-es.dev.tsv").unlink()
+        for manual_dir in (raw, None):
+            corpus = make_corpus(config("tatoeba", "en", "es"), raw / "data", manual_dir)
+            with pytest.raises(UserError, match=r"needs en-es\.dev\.tsv .* DIR/alignment_gold"):
+                corpus.examples("xlwa_dev")
 
 
 def test_an_unknown_corpus_is_told_those_there_are(tmp_path):

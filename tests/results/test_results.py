@@ -229,6 +229,74 @@ def test_missing_file_or_mark_is_told_in_one_sentence(root):
         results.check(root)
 
 
+TABLE = """
+[[section]]
+title = "Family"
+figure = "family.png"
+
+[[section.table]]
+what = "Error rate"
+value = "family:aer/{column}_{row}"
+rows = { "no attention" = "none", "local | p" = "local_p" }
+columns = { copying = "c", reversal = "r" }
+reason = "the run has not ended"
+"""
+
+
+@pytest.fixture
+def family(root):
+    """The same with a table whose record is there."""
+    change_expected(root, EXPECTED, EXPECTED + TABLE.replace('reason = "the run', '# "the run'))
+    write(root, "family", **{"aer/c_none": 0.9, "aer/c_local_p": 0.1, "aer/r_local_p": 0.2})
+    assert problems_after_rendering(root) == []
+    return root
+
+
+def test_table_shows_a_sweep_with_its_gaps_and_its_picture(family):
+    page = (family / "docs/results.md").read_text()
+    assert "Error rate ([family](#family)):\n\n|  | copying | reversal |\n" in page
+    assert "| no attention | 0.9 | – |\n| local \\| p | 0.1 | 0.2 |\n" in page
+    assert "![Family](results/family.png)" in page
+    assert (family / "docs/results/family.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_table_waits_until_its_record_is_there(root):
+    change_expected(root, EXPECTED, EXPECTED + TABLE)
+    assert problems_after_rendering(root) == []
+    page = (root / "docs/results.md").read_text()
+    assert "Error rate: waiting (the run has not ended)." in page
+    assert "family.png" not in page
+    write(root, "family", **{f"aer/{c}_{r}": 0.5 for c in "cr" for r in ("none", "local_p")})
+    assert problems_after_rendering(root) == [
+        "the table 'Error rate': waiting, but its record is there: delete its reason"
+    ]
+
+
+def test_table_never_goes_without_a_row_a_column_or_its_record(family):
+    write(family, "family", **{"aer/c_none": 0.9})
+    assert problems_after_rendering(family) == [
+        "the table 'Error rate': there is no number for 'local | p'",
+        "the table 'Error rate': there is no number for 'reversal'",
+    ]
+    (family / "docs/results/family.json").unlink()
+    assert problems_after_rendering(family) == ["the table 'Error rate': there is no number for it"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("_{row}", "", "has no {row} in its value"),
+        ("family:", "", "needs rows, columns and record:metric"),
+        ('{ copying = "c", reversal = "r" }', "{}", "needs rows, columns and record:metric"),
+        ('{ copying = "c", reversal = "r" }', '["c"]', "needs rows, columns and record:metric"),
+    ],
+)
+def test_mistake_in_a_table_is_told_in_one_sentence(root, old, new, sentence):
+    change_expected(root, EXPECTED, EXPECTED + TABLE.replace(old, new))
+    with pytest.raises(UserError, match=sentence):
+        results.check(root)
+
+
 @pytest.mark.parametrize("text", ["{", '{"name": "bad"}', "[]", '{"name": "bad", "bleu": 3}'])
 def test_file_that_is_no_record_is_told_in_one_sentence(root, text):
     (root / "docs/results/bad.json").write_text(text)

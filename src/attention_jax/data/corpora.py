@@ -4,7 +4,6 @@ All text is normalised (`words.normalise`: NFC, single spaces) and keeps its tru
 change nothing else, so what a model is scored on is the corpus as it was written.
 """
 
-import dataclasses
 import functools
 import hashlib
 import logging
@@ -15,32 +14,14 @@ from typing import Protocol
 
 import ml_collections
 
-from attention_jax.data import cldr, manual, parallel, prepared
+from attention_jax.data import cldr, manual, parallel, prepared, sequences
+from attention_jax.data.examples import Examples, Links
 from attention_jax.data.tfds_sets import TranslationSet
 from attention_jax.errors import UserError
 
 _log = logging.getLogger(__name__)
 
 _TFDS = "tfds:"
-
-Links = set[tuple[int, int]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Examples:
-    """Sentence pairs of one split.
-
-    Attributes:
-      sources: plain text.
-      targets: their translations; None for what a user gives to translate.
-      links: gold word alignments, (source word, target word) in `words.split`'s terms, or None.
-      report: what was left out on reading, or "".
-    """
-
-    sources: Sequence[str]
-    targets: Sequence[str] | None = None
-    links: Sequence[Links] | None = None
-    report: str = ""
 
 
 class Corpus(Protocol):
@@ -134,7 +115,8 @@ class ManualCorpus:
     """A data set that the user brings, prepared on first use; see `data.manual`.
 
     With `manual_dir`, what was prepared from its very files is used; without, what is prepared of
-    that direction, if there is one of it.
+    that direction, if there is one of it. Gold alignments are a hundred lines, and are always read
+    from `manual_dir` itself.
 
     Raises:
       UserError: for languages that are not to be had.
@@ -153,10 +135,15 @@ class ManualCorpus:
         self._max_words = config.max_words
         self._folder = data_dir.expanduser() / data_set.name
         self._manual_dir = manual_dir
-        self.splits = data_set.splits[1:]
+        self._gold_hash = ""
+        self.splits = (*data_set.splits[1:], *data_set.gold)
 
     def examples(self, split: str) -> Examples:
         """The pairs of a split. Raises UserError for files that are missing or cannot be used."""
+        if split in self._set.gold:
+            gold = manual.GoldText(self._set, split, *self._direction, self._manual_dir)
+            self._gold_hash = gold.hash()
+            return gold.read()
         files = {
             each: self._folder / "columns" / f"{self._name}-{each}.json"
             for each in self._set.splits
@@ -166,8 +153,11 @@ class ManualCorpus:
         return within(columns["source"], columns["target"], limit, columns["report"][0])
 
     def hash(self) -> str:
-        """Of the files' bytes and the rules by which they are split."""
-        return self._name.rpartition("-")[2]
+        """Of the files' bytes and the rules by which they are split; of the gold alignments' too,
+        once they were read.
+        """
+        name = self._name.rpartition("-")[2]
+        return f"{name}+{self._gold_hash}" if self._gold_hash else name
 
     @functools.cached_property
     def _text(self) -> manual.RawText | None:
@@ -280,6 +270,8 @@ def make_corpus(
     match config.name:
         case "cldr_phrases":
             return CldrCorpus(config, data_dir)
+        case name if name in sequences.TASKS:
+            return sequences.SequenceCorpus(config)
         case "files":
             paths = {split: config[split] for split in ("train", "validation", "test")}
             return FileCorpus(paths, config.max_words)
@@ -288,6 +280,6 @@ def make_corpus(
         case name if name.startswith(_TFDS):
             return TfdsCorpus(name.removeprefix(_TFDS), config, data_dir)
     raise UserError(
-        f"config.data.name is {config.name!r}: choose cldr_phrases, files, {', '.join(brought)} or "
-        f"{_TFDS}NAME"
+        f"config.data.name is {config.name!r}: choose cldr_phrases, files, {', '.join(brought)}, "
+        f"{_TFDS}NAME, {' or '.join(sequences.TASKS)}"
     )

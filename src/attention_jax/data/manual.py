@@ -5,7 +5,11 @@
     enja50k          {train,dev}.{en,ja}[.gz], dev as validation; test.{en,ja} too where it lies
                      there, else 1 % of train
 
-each in a folder of this name in `manual_dir`, or straight in it.
+each in a folder of this name in `manual_dir`, or straight in it. And for Tatoeba, to measure
+alignments with,
+
+    alignment_gold   en-es.dev.tsv[.gz], 105 pairs of XL-WA as the split xlwa_dev of both
+                     directions; `data.alignments` says how its tokens become our words
 
 - **Text.** True case is kept. Text is normalised to NFC and white space, tabs included, to single
   spaces (`words.normalise`); nothing else is changed. enja50k comes cut into words already, and
@@ -26,12 +30,16 @@ Of the files of 2018 and 2017, that is, in (training, validation, test) pairs:
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from attention_jax.data.alignments import read_alignments
+from attention_jax.data.examples import Examples
 from attention_jax.data.parallel import read_bytes, read_parallel
 from attention_jax.errors import UserError
+
+GOLD_FOLDER = "alignment_gold"
 
 VERSION = "1.0.0"
 """Of the rules by which text becomes splits: raised with them, it has data made anew."""
@@ -57,6 +65,8 @@ class DataSet:
       origin: where the files come from.
       table: whether a split is one tab-separated file with the languages in their order, not a
         file a language.
+      gold: split -> the file in `GOLD_FOLDER` that makes it: pairs from elsewhere, with word
+        alignments, in the languages' order.
     """
 
     name: str
@@ -66,10 +76,11 @@ class DataSet:
     held_out: Mapping[str, int]
     origin: str
     table: bool = False
+    gold: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Training first."""
+        """Training first; without those of `gold`."""
         return tuple(dict.fromkeys([*self.files, *self.held_out]))
 
     def check(self, source: str, target: str) -> None:
@@ -119,6 +130,7 @@ TATOEBA = DataSet(
     held_out={"validation": 1, "test": 2},
     origin="manythings.org/anki, spa-eng.zip, whose spa.txt it is",
     table=True,
+    gold={"xlwa_dev": "en-es.dev.tsv"},
 )
 ENJA50K = DataSet(
     name="enja50k",
@@ -199,6 +211,41 @@ class RawText:
         counts = ", ".join(f"{split} {len(pairs):,}" for split, pairs in made.items())
         dropped = "".join(f"; {number:,} {kind}" for kind, number in left_out.items() if number)
         return made, f"{self._set.name} {'-'.join(self._direction)}: pairs of {counts}{dropped}"
+
+
+class GoldText:
+    """The gold alignments of one split.
+
+    Args:
+      data_set: with that split in `gold`.
+      split, source, target: what is wanted.
+      manual_dir: what the user brings; None where nothing is brought.
+
+    Raises:
+      UserError: for a file that is not there.
+    """
+
+    def __init__(
+        self, data_set: DataSet, split: str, source: str, target: str, manual_dir: Path | None
+    ):
+        name = data_set.gold[split]
+        self._swapped = (source, target) != data_set.languages
+        places = [] if manual_dir is None else [manual_dir / GOLD_FOLDER, manual_dir]
+        found = [path for place in places if (path := _there(place.expanduser() / name))]
+        if not found:
+            raise UserError(
+                f"the split {split} of {data_set.name} needs {name} (.gz or plain; from "
+                f"SapienzaNLP/XL-WA on GitHub) in DIR/{GOLD_FOLDER}: give --manual_dir=DIR"
+            )
+        self._path = found[0]
+
+    def hash(self) -> str:
+        """Of the file's bytes."""
+        return hashlib.sha256(read_bytes(self._path)).hexdigest()[:8]
+
+    def read(self) -> Examples:
+        """The pairs with their links. Raises UserError for a file that cannot be used."""
+        return read_alignments(self._path, self._swapped)
 
 
 def hold_out(pairs: list[Pair], shares: Mapping[str, int]) -> dict[str, list[Pair]]:

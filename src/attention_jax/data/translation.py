@@ -1,6 +1,7 @@
 """Sentence pairs of a corpus as planned batches of tokens."""
 
 import functools
+import itertools
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +13,8 @@ import numpy as np
 
 from attention_jax.data import words
 from attention_jax.data.batches import Plan, PlannedBatches, Ragged, lengths_of
-from attention_jax.data.corpora import Corpus, Examples
+from attention_jax.data.corpora import Corpus
+from attention_jax.data.examples import Examples
 from attention_jax.data.tokenizers import (
     EOS,
     CharacterTokenizer,
@@ -30,7 +32,7 @@ INPUT = "input"
 
 
 class TranslationData:
-    """A corpus, its two tokenizers and its batches.
+    """A corpus, its tokenizers (two, or one that both sides share) and its batches.
 
     Args:
       corpus: sentence pairs.
@@ -54,7 +56,12 @@ class TranslationData:
 
     @functools.cached_property
     def target_tokenizer(self) -> Tokenizer:
-        return self._tokenizer("target")
+        return self.source_tokenizer if self._shared else self._tokenizer("target")
+
+    @property
+    def _shared(self) -> bool:
+        """Whether both sides have one vocabulary."""
+        return self._config.tokenizer.shared
 
     def examples(self, split: str) -> Examples:
         """The sentence pairs of a split, read once. Raises UserError for an unknown one.
@@ -109,22 +116,50 @@ class TranslationData:
         Raises:
           UserError: for an empty line, or one longer than `config.decode.max_source` tokens.
         """
+        sources = self._given("input", lines, self.source_tokenizer)
+        streams = {"source": self._pack(sources, self.source_tokenizer)}
+        return self._as_input(Examples(sources), streams)
+
+    def given(self, lines: Sequence[str], targets: Sequence[str]) -> PlannedBatches:
+        """As `inputs`, with a translation of each line, to be read in place of a search: `given`.
+
+        Raises:
+          UserError: as `inputs`, for lines of either side, or where their numbers differ.
+        """
+        if len(targets) != len(lines):
+            raise UserError(
+                f"there are {len(lines)} inputs and {len(targets)} targets: give one target for "
+                "each input"
+            )
+        sources = self._given("input", lines, self.source_tokenizer)
+        texts = self._given("target", targets, self.target_tokenizer)
+        streams = {
+            "source": self._pack(sources, self.source_tokenizer),
+            "given": self._pack(texts, self.target_tokenizer),
+        }
+        return self._as_input(Examples(sources, texts), streams)
+
+    def _as_input(self, examples: Examples, streams: dict[str, Ragged]) -> PlannedBatches:
+        self._examples[INPUT] = examples
+        buckets, most = self._shape()
+        rows = min(most, len(examples.sources))
+        longest = self._config.decode.max_source + len([EOS])
+        plan = Plan.evaluation(lengths_of(streams), buckets, rows, longest)
+        return PlannedBatches(plan, streams)
+
+    def _given(self, what: str, lines: Sequence[str], tokenizer: Tokenizer) -> list[str]:
+        """The lines normalised; UserError for one that is empty or too long."""
         longest = self._config.decode.max_source
         for number, line in enumerate(lines, start=1):
             if not line.strip():
-                raise UserError(f"input {number} is empty: give a sentence to translate")
-            tokens = len(self.source_tokenizer.encode(line))
+                raise UserError(f"{what} {number} is empty: give a sentence")
+            tokens = len(tokenizer.encode(line))
             if tokens > longest:
                 raise UserError(
-                    f"input {number} has {tokens} tokens and the limit is {longest}: split it, or "
-                    f"raise --config.decode.max_source"
+                    f"{what} {number} has {tokens} tokens and the limit is {longest}: split it, or "
+                    "raise --config.decode.max_source"
                 )
-        self._examples[INPUT] = Examples([words.normalise(line) for line in lines])
-        streams = {"source": self._pack(lines, self.source_tokenizer)}
-        buckets, most = self._shape()
-        rows = min(most, len(lines))
-        plan = Plan.evaluation(lengths_of(streams), buckets, rows, longest + len([EOS]))
-        return PlannedBatches(plan, streams)
+        return [words.normalise(line) for line in lines]
 
     def keep(self) -> None:
         """Writes the tokenizers to the workdir: the folder is there with both, or not at all."""
@@ -189,7 +224,8 @@ class TranslationData:
         if self._folder is not None and self._folder.is_dir():
             return kind.load(self._folder, side)
         examples = self.examples("train")
-        texts = examples.sources if side == "source" else examples.targets or []
+        sides = {"source": examples.sources, "target": examples.targets or []}
+        texts = itertools.chain(*sides.values()) if self._shared else sides[side]
         return kind.train(texts, self._config.tokenizer.size or None)
 
 

@@ -6,10 +6,18 @@
 
 A row's `value` names metrics of records as `record:metric` and may compute with them:
 `rnnsearch:bleu`, `rnnsearch:bleu - lookup:bleu`, `max(a:bleu/length_0_10, a:bleu/length_10_20)`.
+A table's has `{row}` and `{column}` in it: `family:aer/{column}_{row}`.
 """
 
 from attention_jax.results.comparing import Line, broken_bars, compare, conditions
-from attention_jax.results.expected import Row, Section, evaluate, names_in, read_expected
+from attention_jax.results.expected import (
+    Row,
+    Section,
+    Table,
+    evaluate,
+    names_in,
+    read_expected,
+)
 from attention_jax.results.pages import check, claim, render, render_pages, render_table
 from attention_jax.results.records import (
     FOLDER,
@@ -33,6 +41,7 @@ __all__ = [
     "Record",
     "Row",
     "Section",
+    "Table",
     "broken_bars",
     "check",
     "claim",

@@ -44,14 +44,46 @@ class Curve:
 
 
 @dataclasses.dataclass(frozen=True)
+class Table:
+    """Many numbers of one kind side by side, such as a sweep measures."""
+
+    what: str
+    value: str
+    """As a row's, with {row} and {column} in it: "sweep:bleu/{column}_{row}"."""
+    rows: dict[str, str]
+    """Label -> what stands for {row}; a cell whose metric does not exist stays empty."""
+    columns: dict[str, str]
+    reason: str = ""
+    """What it waits for, while its records are not there."""
+
+    def cell(self, row: str, column: str) -> str:
+        """The value of a cell; both by their labels."""
+        filled = self.value.replace("{row}", self.rows[row])
+        return filled.replace("{column}", self.columns[column])
+
+    def references(self) -> list[tuple[str, str]]:
+        """The (record, metric) pairs of all cells."""
+        cells = (self.cell(row, column) for row in self.rows for column in self.columns)
+        return [name for cell in cells for name in names_in(cell)]
+
+
+@dataclasses.dataclass(frozen=True)
 class Section:
-    """A table of the results page."""
+    """A part of the results page."""
 
     title: str
     rows: list[Row]
     text: str = ""
     """Markdown before the table: a word on what is compared."""
     curve: Curve | None = None
+    tables: list[Table] = dataclasses.field(default_factory=list)
+    figure: str = ""
+    """In docs/results, a PNG: the tables as one picture, a panel each."""
+
+    def references(self) -> list[tuple[str, str]]:
+        """The (record, metric) pairs that its rows and tables name."""
+        of_rows = [name for row in self.rows for name in names_in(row.value)]
+        return of_rows + [name for table in self.tables for name in table.references()]
 
 
 def read_expected(root: Path) -> list[Section]:
@@ -69,8 +101,11 @@ def read_expected(root: Path) -> list[Section]:
         raise UserError(f"{path} does not exist: run this in the repository") from None
     except (tomllib.TOMLDecodeError, TypeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from None
-    for row in (row for section in expected for row in section.rows):
-        _validate(row)
+    for section in expected:
+        for row in section.rows:
+            _validate(row)
+        for table in section.tables:
+            _validate_table(table)
     return expected
 
 
@@ -79,9 +114,12 @@ def _section(
     row: Sequence[dict[str, Any]] = (),
     text: str = "",
     curve: dict[str, Any] | None = None,
+    table: Sequence[dict[str, Any]] = (),
+    figure: str = "",
 ) -> Section:
     rows = [Row(**entries) for entries in row]
-    return Section(title, rows, text, None if curve is None else Curve(**curve))
+    tables = [Table(**entries) for entries in table]
+    return Section(title, rows, text, None if curve is None else Curve(**curve), tables, figure)
 
 
 def _validate(row: Row) -> None:
@@ -96,6 +134,21 @@ def _validate(row: Row) -> None:
         raise UserError(f"{row.what!r} in expected.toml is {row.status} without a reason: give one")
     if not names_in(row.value):
         raise UserError(f"{row.what!r} in expected.toml names no record:metric in its value")
+
+
+def _validate_table(table: Table) -> None:
+    sides = table.rows, table.columns
+    named = all(isinstance(side, dict) and side for side in sides) and table.references()
+    if not named:
+        raise UserError(
+            f"the table {table.what!r} in expected.toml needs rows, columns and record:metric in "
+            "its value"
+        )
+    for place in ("{row}", "{column}"):
+        if place not in table.value:
+            raise UserError(
+                f"the table {table.what!r} in expected.toml has no {place} in its value"
+            )
 
 
 class MissingError(Exception):

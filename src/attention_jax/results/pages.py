@@ -13,6 +13,7 @@ from attention_jax.results.expected import (
     MissingError,
     Row,
     Section,
+    Table,
     evaluate,
     holds,
     names_in,
@@ -21,6 +22,7 @@ from attention_jax.results.expected import (
 )
 from attention_jax.results.records import FOLDER, Record, mean, read_records, show
 from attention_jax.viz.curves import by_length, length_curve
+from attention_jax.viz.grid import grid_plot
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 """Where the README's table stands."""
@@ -44,8 +46,12 @@ def render(records: Mapping[str, Record], expected: Sequence[Section]) -> str:
             parts.append(section.text.strip() + "\n")
         if section.curve and _drawable(section.curve, records):
             parts.append(f"![{section.title}](results/{section.curve.file})\n")
+        if section.figure and any(_filled(table, records) for table in section.tables):
+            parts.append(f"![{section.title}](results/{section.figure})\n")
         cells = [(*_cells(row, records), _sources(row, records)) for row in section.rows]
-        parts.append(_table(("what", "ours", "bar", "published", "records"), cells))
+        if cells:
+            parts.append(_table(("what", "ours", "bar", "published", "records"), cells))
+        parts += [_grid(table, records) for table in section.tables]
     if records:
         parts.append("## How each number was measured\n")
         parts += [_measured(record) for _, record in sorted(records.items())]
@@ -73,6 +79,9 @@ def render_pages(root: Path) -> None:
         if section.curve and _drawable(section.curve, records):
             figure = _draw(section.curve, records)
             figure.savefig(root / FOLDER / section.curve.file)
+        filled = {table.what: _filled(table, records) for table in section.tables}
+        if section.figure and any(filled.values()):
+            grid_plot(filled).savefig(root / FOLDER / section.figure)
 
 
 def check(root: Path) -> list[str]:
@@ -87,7 +96,9 @@ def check(root: Path) -> list[str]:
     records, expected = read_records(root), read_expected(root)
     rows = [row for section in expected for row in section.rows]
     problems = [problem for row in rows for problem in _problems(row, records)]
-    mentioned = {record for row in rows for record, _ in names_in(row.value)}
+    tables = [table for section in expected for table in section.tables]
+    problems += [problem for table in tables for problem in _gaps(table, records)]
+    mentioned = {record for section in expected for record, _ in section.references()}
     problems += [
         f"docs/results/{name}.json is mentioned by no row of expected.toml"
         for name in records
@@ -113,6 +124,52 @@ def _problems(row: Row, records: Mapping[str, Record]) -> Iterator[str]:
     elif row.bar and holds(row.bar, number) != (row.status == "reached"):
         what = "reached" if holds(row.bar, number) else "missed"
         yield f"{row.what}: {number:.6g} against {row.bar} is {what}, declared {row.status!r}"
+
+
+def _filled(table: Table, records: Mapping[str, Record]) -> dict[str, dict[str, float]]:
+    """Column -> row -> number, of the cells that there are."""
+    found: dict[str, dict[str, float]] = {}
+    for column in table.columns:
+        for row in table.rows:
+            try:
+                number = evaluate(table.cell(row, column), records)
+            except MissingError:
+                continue
+            found.setdefault(column, {})[row] = number
+    return found
+
+
+def _gaps(table: Table, records: Mapping[str, Record]) -> Iterator[str]:
+    """Where a table and its records disagree. Single cells may be empty: not all combinations
+    exist.
+    """
+    filled = _filled(table, records)
+    if not filled and not table.reason:
+        yield f"the table {table.what!r}: there is no number for it"
+    if not filled:
+        return
+    if table.reason:
+        yield f"the table {table.what!r}: waiting, but its record is there: delete its reason"
+    rows = {row for column in filled.values() for row in column}
+    empty = [name for name in table.rows if name not in rows]
+    empty += [name for name in table.columns if name not in filled]
+    yield from (f"the table {table.what!r}: there is no number for {name!r}" for name in empty)
+
+
+def _grid(table: Table, records: Mapping[str, Record]) -> str:
+    """The table in Markdown, under its name."""
+    filled = _filled(table, records)
+    if not filled:
+        return f"{table.what}: waiting ({table.reason}).\n"
+    head = ["", *map(_plain, table.columns)]
+    lines = []
+    for row in table.rows:
+        numbers = [filled.get(column, {}).get(row) for column in table.columns]
+        shown = ["–" if number is None else show(number) for number in numbers]
+        lines.append([_plain(row), *shown])
+    names = dict.fromkeys(record for record, _ in table.references() if record in records)
+    links = ", ".join(f"[{name}](#{name})" for name in names)
+    return f"{table.what} ({links}):\n\n{_table(head, lines)}"
 
 
 def _drawable(curve: Curve, records: Mapping[str, Record]) -> bool:

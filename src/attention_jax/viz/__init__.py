@@ -3,6 +3,7 @@
 from attention_jax.viz.alignment import alignment_map, draw_map
 from attention_jax.viz.beside import head_maps, maps_beside
 from attention_jax.viz.curves import by_length, curves, length_curve
+from attention_jax.viz.grid import grid_plot
 from attention_jax.viz.save import save_figures
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "by_length",
     "curves",
     "draw_map",
+    "grid_plot",
     "head_maps",
     "length_curve",
     "maps_beside",
