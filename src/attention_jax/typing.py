@@ -20,7 +20,7 @@ from typing import Any
 
 from jaxtyping import Array, Bool, Float, Int, Key, PyTree
 
-__all__ = ["Array", "Batch", "Bool", "Float", "Int", "Metrics", "Params", "PyTree", "Rng"]
+__all__ = ["Array", "Batch", "Bool", "Float", "Int", "Key", "Metrics", "Params", "PyTree", "Rng"]
 
 Rng = Key[Array, ""]
 """A typed random key (`jax.random.key`)."""

@@ -7,7 +7,7 @@ import pytest
 
 from attention_jax.layers import initializers
 from attention_jax.layers.cells import GRU, LSTM
-from attention_jax.layers.initializers import BAHDANAU, HOUSE, SUTSKEVER, per_gate
+from attention_jax.layers.initializers import BAHDANAU, HOUSE, LUONG, SUTSKEVER, per_gate
 
 KEY = jax.random.key(0)
 
@@ -38,11 +38,12 @@ def test_bahdanau_starts_v_and_biases_at_zero():
     assert not np.any(BAHDANAU.bias(KEY, (9,)))
 
 
-def test_sutskever_draws_every_parameter_from_one_range():
-    params = GRU(4, initializers=SUTSKEVER).init(KEY, jnp.ones((1, 3)), method="project")
+@pytest.mark.parametrize(("paper", "bound"), [(SUTSKEVER, 0.08), (LUONG, 0.1)])
+def test_two_papers_draw_every_parameter_from_one_range(paper, bound):
+    params = GRU(4, initializers=paper).init(KEY, jnp.ones((1, 3)), method="project")
     for leaf in jax.tree.leaves(params):
         assert np.any(leaf)
-        assert np.abs(leaf).max() <= 0.08
+        assert np.abs(leaf).max() <= bound
 
 
 def test_only_the_forget_gate_starts_open():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attention_jax.errors import UserError
 from attention_jax.layers.cells import GRU, LSTM, Vanilla
 from attention_jax.layers.recurrent import Bidirectional, Recurrent, Stacked
 
@@ -107,6 +108,36 @@ def test_stepping_never_differs_from_running(cell, parameters):
         np.testing.assert_allclose(output, outputs[:, time], atol=1e-6)
     for one, other in zip(jax.tree.leaves(carries), jax.tree.leaves(last), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("residual", ["residual", "dense"])
+def test_what_is_added_above_the_first_layer_is_what_was_asked_for(residual, parameters):
+    cells = tuple(Recurrent(Vanilla(FEATURES)) for _ in range(4))
+    layer, inputs = Stacked(cells, residual=residual), jnp.array(INPUTS)
+    params = parameters(layer, inputs)
+    below = []
+    for depth, cell in enumerate(cells):
+        alone = {"params": params["params"][f"layers_{depth}"]}
+        _, found = cell.apply(alone, below[-1] if below else inputs)
+        added = below if residual == "dense" else below[-1:]
+        below.append(sum(added, found))
+    last, outputs = jax.jit(layer.apply)(params, inputs)
+    np.testing.assert_allclose(outputs, below[-1], atol=1e-5)
+
+    def step(carries, x):
+        return layer.apply(params, carries, x, method="step")
+
+    carries = tuple(cell.cell.initial((BATCH,)) for cell in cells)
+    stepped, by_step = jax.jit(lambda: jax.lax.scan(step, carries, inputs.swapaxes(0, 1)))()
+    np.testing.assert_allclose(by_step.swapaxes(0, 1), outputs, atol=1e-5)
+    for one, other in zip(jax.tree.leaves(stepped), jax.tree.leaves(last), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_an_unknown_residual_is_named():
+    layer = Stacked((Recurrent(Vanilla(FEATURES)),), residual="highway")
+    with pytest.raises(UserError, match="residual 'highway' is unknown: choose none, residual or"):
+        layer.init(jax.random.key(0), jnp.array(INPUTS))
 
 
 def test_a_sequence_in_two_parts_never_differs_from_the_whole(applied, drawn):

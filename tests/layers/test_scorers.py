@@ -13,7 +13,9 @@ from attention_jax.layers.scorers import (
     Dot,
     General,
     Location,
+    Multiplicative,
     ScaledDot,
+    make_scorer,
 )
 from attention_jax.ops import scores
 
@@ -86,6 +88,13 @@ def test_normed_additive_never_feels_the_length_of_v(scored):
     np.testing.assert_allclose(again, result, atol=1e-5)
 
 
+def test_multiplicative_is_a_dot_of_two_projections(scored):
+    result, params = scored(Multiplicative(7), QUERIES_ARRAY, WIDE_KEYS)
+    query = QUERIES_ARRAY @ params["query_projection"]["kernel"]
+    keys = WIDE_KEYS @ params["key_projection"]["kernel"]
+    np.testing.assert_allclose(result, scores.dot(query, keys), atol=1e-5)
+
+
 def test_location_is_its_score(scored):
     result, params = scored(Location(8), QUERIES_ARRAY, WIDE_KEYS)
     np.testing.assert_allclose(
@@ -122,3 +131,17 @@ def test_bfloat16_products_give_float32_scores_near_the_exact_ones(make, scored)
 
 def test_the_table_of_scores_has_the_six_of_the_family():
     assert set(SCORERS) == {"cosine", "additive", "location", "general", "dot", "scaled_dot"}
+
+
+@pytest.mark.parametrize("score", SCORERS)
+def test_a_name_of_the_table_always_makes_its_scorer(score):
+    made = make_scorer(score, query_features=3, alignment=5, max_source=7)
+    sizes = {"general": 3, "additive": 5, "location": 7}
+    assert type(made) is SCORERS[score]
+    if score in sizes:
+        assert sizes[score] in (getattr(made, "features", 0), getattr(made, "max_source", 0))
+
+
+def test_an_unknown_score_is_answered_with_the_table():
+    with pytest.raises(UserError, match="score 'concat' is unknown: choose cosine, additive, "):
+        make_scorer("concat", query_features=3, alignment=5, max_source=7)

@@ -1,4 +1,4 @@
-"""The masked softmax, at its ordinary and at its worst."""
+"""The masked softmax, at its ordinary and at its worst; and hard selection from its weights."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attention_jax.ops.normalize import masked_softmax
+from attention_jax.ops.normalize import hard, masked_softmax
 
 BATCH, QUERIES, KEYS = 2, 3, 5
 softmax = jax.jit(masked_softmax)
@@ -111,3 +111,68 @@ def test_jit_and_vmap_never_change_a_weight():
     eager = masked_softmax(scores, mask)
     np.testing.assert_allclose(jax.jit(masked_softmax)(scores, mask), eager, atol=1e-6)
     np.testing.assert_allclose(jax.vmap(masked_softmax)(scores, mask), eager, atol=1e-6)
+
+
+def rows_of_keys(seed):
+    return jax.random.split(jax.random.key(seed), (BATCH, QUERIES))
+
+
+chosen = jax.jit(hard)
+
+
+def hard_loop(weights, chances):
+    """One position a row: where the weights up to it first exceed the chance, or the likeliest."""
+    one_hot = np.zeros_like(weights)
+    for row in np.ndindex(*weights.shape[:-1]):
+        if not weights[row].any():
+            continue
+        here = int(np.argmax(weights[row]))
+        if chances is not None:
+            upto = np.cumsum(weights[row].astype(np.float64))
+            here = int(np.argmax(upto > chances[row] * upto[-1]))
+        one_hot[(*row, here)] = 1
+    return one_hot
+
+
+@given(st.integers(0, 2**16))
+def test_hard_selection_is_never_other_than_the_loop(seed):
+    scores, mask = case(seed)
+    mask[0, 0] = False
+    weights, keys = np.asarray(softmax(scores, mask)), rows_of_keys(seed)
+    chances = np.asarray(jax.vmap(jax.vmap(jax.random.uniform))(keys))
+    np.testing.assert_array_equal(chosen(weights), hard_loop(weights, None))
+    np.testing.assert_array_equal(chosen(weights, keys), hard_loop(weights, chances))
+
+
+def test_draws_follow_the_weights_and_never_take_a_key_without_any():
+    weights = jnp.broadcast_to(jnp.array([0.0, 0.1, 0.0, 0.6, 0.3, 0.0]), (4000, 1, 6))
+    drawn = np.asarray(chosen(weights, jax.random.split(jax.random.key(0), (4000, 1))))
+    np.testing.assert_allclose(drawn.mean((0, 1)), weights[0, 0], atol=0.03)
+    assert not np.any(drawn[..., [0, 2, 5]])
+
+
+def test_padding_never_changes_a_draw():
+    weights, keys = softmax(*case(3)), rows_of_keys(3)
+    longer = jnp.pad(weights, ((0, 0), (0, 0), (0, 7)))
+    np.testing.assert_array_equal(chosen(longer, keys)[..., :KEYS], chosen(weights, keys))
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_the_straight_through_gradient_is_the_soft_one(drawn):
+    keys = rows_of_keys(1) if drawn else None
+    scores, mask = map(jnp.array, case(1))
+    mask = mask.at[0, 1].set(False)
+    pull = jnp.arange(KEYS) ** 2.0
+
+    @jax.jit
+    @jax.grad
+    def soft(scores):
+        return (masked_softmax(scores, mask) * pull).sum()
+
+    @jax.jit
+    @jax.grad
+    def through(scores):
+        return (hard(masked_softmax(scores, mask), keys) * pull).sum()
+
+    assert np.any(soft(scores))
+    np.testing.assert_allclose(through(scores), soft(scores), atol=1e-6)

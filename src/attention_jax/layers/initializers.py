@@ -78,3 +78,14 @@ SUTSKEVER = Initializers(
     energy=uniform(0.08),
 )
 """Sutskever 2014, §3.4: every parameter U(-0.08, 0.08)."""
+
+LUONG = Initializers(
+    embedding=uniform(0.1),
+    kernel=uniform(0.1),
+    recurrent=uniform(0.1),
+    bias=uniform(0.1),
+    forget_bias=0.0,
+    alignment=uniform(0.1),
+    energy=uniform(0.1),
+)
+"""Luong 2015, §4.1: every parameter U(-0.1, 0.1)."""

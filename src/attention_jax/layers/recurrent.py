@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from attention_jax.errors import UserError
 from attention_jax.layers.cells import Cell
 from attention_jax.typing import Array, Bool, Float
 
@@ -97,15 +98,33 @@ class Bidirectional(nn.Module):
 class Stacked(nn.Module):
     """Each layer reads the outputs of the one below, with dropout between them.
 
+    With x_l what layer l reads (x_0 the inputs) and f_l the layer itself, x_{l+1} is
+
+    - residual "none": f_l(x_l);
+    - residual "residual": f_l(x_l) + x_l;
+    - residual "dense": f_l(x_l) + Σ_{1 <= j <= l} x_j.
+
+    Source of the last two: Britz 2017, §4.3. Departure: they bring the inputs to the layers' width
+    and add them too; here the sums begin with the second layer, whatever the inputs' width.
+
     Attributes:
-      layers: `Recurrent` or `Bidirectional`, lowest first.
-      dropout: rate between layers (not before the first, nor after the last), in training only.
+      layers: `Recurrent` or `Bidirectional`, lowest first; of one width where there are sums.
+      dropout: rate between layers (not before the first, nor after the last), in training only; of
+        what a layer reads, not of what is added to its output.
+      residual: "none", "residual" or "dense".
+
+    Raises UserError for another `residual`.
     """
 
     layers: tuple[nn.Module, ...]
     dropout: float = 0.0
+    residual: str = "none"
 
     def setup(self):
+        if self.residual not in ("none", "residual", "dense"):
+            raise UserError(
+                f"residual {self.residual!r} is unknown: choose none, residual or dense"
+            )
         self.drop = nn.Dropout(self.dropout)
 
     def __call__(
@@ -117,20 +136,43 @@ class Stacked(nn.Module):
         train: bool = False,
     ) -> tuple[tuple[Any, ...], Float[Array, "batch time features"]]:
         """Every layer's last carry, and the top layer's outputs."""
-        last, outputs = [], inputs
+        last, below = [], []
         for depth, layer in enumerate(self.layers):
-            if depth:
-                outputs = self.drop(outputs, deterministic=not train)
-            carry, outputs = layer(outputs, mask, carries[depth] if carries else None)
+            read = self.drop(below[-1], deterministic=not train) if depth else inputs
+            carry, outputs = layer(read, mask, carries[depth] if carries else None)
             last.append(carry)
-        return tuple(last), outputs
+            below.append(self._add(outputs, below))
+        return tuple(last), below[-1]
 
     def step(
         self, carries: Sequence[Any], inputs: Float[Array, "batch in_features"]
     ) -> tuple[tuple[Any, ...], Float[Array, "batch features"]]:
         """One step through all layers (each a `Recurrent`), without dropout."""
-        last, outputs = [], inputs
-        for layer, carry in zip(self.layers, carries, strict=True):
-            carry, outputs = layer.step(carry, outputs)
+        return self.step_projected(carries, self.layers[0].cell.project(inputs))
+
+    def step_projected(
+        self,
+        carries: Sequence[Any],
+        projected: Float[Array, "batch gate_features"],
+        *,
+        train: bool = False,
+    ) -> tuple[tuple[Any, ...], Float[Array, "batch features"]]:
+        """One step, the lowest cell's projection of its inputs already made.
+
+        A scan over time makes that projection for all steps before it begins.
+        """
+        last, below = [], []
+        for depth, (layer, carry) in enumerate(zip(self.layers, carries, strict=True)):
+            if depth:
+                read = self.drop(below[-1], deterministic=not train)
+                carry, outputs = layer.step(carry, read)
+            else:
+                carry, outputs = layer.cell.step(carry, projected)
             last.append(carry)
-        return tuple(last), outputs
+            below.append(self._add(outputs, below))
+        return tuple(last), below[-1]
+
+    def _add(self, outputs: Array, below: Sequence[Array]) -> Array:
+        """What the layer above reads: this layer's outputs, and of those below as many as asked."""
+        added = {"none": [], "residual": below[-1:], "dense": below}[self.residual]
+        return sum(added, outputs)

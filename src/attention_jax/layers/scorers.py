@@ -162,6 +162,48 @@ class Additive(nn.Module):
         return scores.additive(self.query_projection(query), projected_keys, v)
 
 
+class Multiplicative(nn.Module):
+    """score = (W_q s)ᵀ (W_k h): a general score whose matrix W_qᵀ W_k has a low rank.
+
+    Source: Britz 2017, §4.5 ("multiplicative"). Departure: their open-source decoder adds biases to
+    both products; here there are none.
+
+    Attributes:
+      features: width of the two projections, the rank.
+      initializers: `alignment` fills W_q and W_k.
+      dtype: of the matrix products.
+    """
+
+    features: int
+    initializers: Initializers = HOUSE
+    dtype: Any = jnp.float32
+
+    def setup(self):
+        self.query_projection, self.key_projection = (
+            nn.Dense(
+                self.features,
+                use_bias=False,
+                dtype=self.dtype,
+                kernel_init=self.initializers.alignment,
+            )
+            for _ in range(2)
+        )
+
+    def project_keys(
+        self, keys: Float[Array, "*batch keys key_features"]
+    ) -> Float[Array, "*batch keys features"]:
+        """W_k h for every key."""
+        return self.key_projection(keys)
+
+    def __call__(
+        self,
+        query: Float[Array, "*batch queries query_features"],
+        projected_keys: Float[Array, "*batch keys features"],
+    ) -> Float[Array, "*batch queries keys"]:
+        """One score for every pair, float32."""
+        return scores.dot(self.query_projection(query), projected_keys)
+
+
 class Location(nn.Module):
     """score_i = (W s)_i: the query and the key's position alone; global attention only.
 
@@ -210,3 +252,37 @@ SCORERS: dict[str, type[nn.Module]] = {
     "scaled_dot": ScaledDot,
 }
 """The table that a sweep over score functions chooses from."""
+
+
+def make_scorer(
+    score: str,
+    *,
+    query_features: int,
+    alignment: int,
+    max_source: int,
+    initializers: Initializers = HOUSE,
+    dtype: Any = jnp.float32,
+) -> nn.Module:
+    """The scorer of a name in `SCORERS`, with the sizes that it needs.
+
+    Args:
+      score: the name.
+      query_features: width of the queries (general).
+      alignment: units of the additive score.
+      max_source: positions that location knows.
+      initializers: of the scores that have parameters.
+      dtype: of their matrix products.
+
+    Raises:
+      UserError: for another name.
+    """
+    if score not in SCORERS:
+        raise UserError(f"score {score!r} is unknown: choose {', '.join(SCORERS)}")
+    sizes = {
+        "additive": {"features": alignment},
+        "general": {"features": query_features},
+        "location": {"max_source": max_source},
+    }
+    if score not in sizes:
+        return SCORERS[score]()
+    return SCORERS[score](**sizes[score], initializers=initializers, dtype=dtype)

@@ -51,10 +51,9 @@ class AttentiveStep(nn.Module):
         """
         batch = memory.mask.shape[0]
         query = carry.hidden.reshape(batch, -1, carry.hidden.shape[-1])
-        context, weights = self.attention(
-            query, memory.annotations, memory.projected, memory.mask[:, None, :]
-        )
-        context, weights = (x.reshape(-1, x.shape[-1]) for x in (context, weights))
+        mask = memory.mask[:, None, :]
+        found = self.attention(query, memory.annotations, memory.projected, mask)
+        context, weights = (x.reshape(-1, x.shape[-1]) for x in (found.context, found.weights))
         from_context = nn.Dense(
             projected.shape[-1],
             use_bias=False,
@@ -180,9 +179,7 @@ class RNNsearch(nn.Module):
         projected = self.decoder.attention.project_keys(annotations)
         return SourceMemory(annotations, projected, source_mask, first_state)
 
-    def start(
-        self, source_memory: SourceMemory, beams: int = 1, max_length: int = 0
-    ) -> CellState:
+    def start(self, source_memory: SourceMemory, beams: int = 1, max_length: int = 0) -> CellState:
         """s_0 for each of [batch x beams] hypotheses, an example's beams side by side.
 
         `max_length` is for models that keep a cache; a state has one size.

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from attention_jax.typing import Array, Bool, Float
+from attention_jax.typing import Array, Bool, Float, Key
 
 
 def masked_softmax(
@@ -24,3 +24,29 @@ def masked_softmax(
     total = jnp.sum(powers, axis=-1, keepdims=True)
     # Not a maximum with one: its gradient is halved at a tie, and a row of one key is a tie.
     return powers / jnp.where(total > 0, total, 1.0)
+
+
+def hard(
+    weights: Float[Array, "*batch queries keys"], draws: Key[Array, "*batch queries"] | None = None
+) -> Float[Array, "*batch queries keys"]:
+    """One key of each row gets the whole weight: 1 where it was chosen, 0 elsewhere.
+
+    With a random key for each row (`draws`) key i is chosen with probability weights_i; without, it
+    is the likeliest (the first of equals). A row draws one number, so that padding never changes
+    what is drawn; a row of zeros stays one. The gradient is that of the weights themselves
+    (straight-through): one_hot + weights - stop_gradient(weights).
+
+    Source: Xu 2015, §4.1 (the one-hot rows are their s_t, weights their alpha_t). Departure: they
+    learn by REINFORCE with a baseline; the straight-through estimate is Bengio 2013's, biased and
+    without variance of its own.
+    """
+    if draws is None:
+        chosen = jnp.argmax(weights, axis=-1)
+    else:
+        chance = jax.vmap(jax.random.uniform)(draws.reshape(-1)).reshape(*draws.shape, 1)
+        # Only keys with weight count, whatever the rounding of the sum: none other is ever drawn.
+        upto = jnp.where(weights > 0, jnp.cumsum(weights, axis=-1), 0.0)
+        chosen = jnp.argmax(upto > chance * upto.max(axis=-1, keepdims=True), axis=-1)
+    one_hot = jax.nn.one_hot(chosen, weights.shape[-1], dtype=weights.dtype)
+    one_hot = one_hot * (weights > 0)
+    return one_hot + (weights - jax.lax.stop_gradient(weights))
