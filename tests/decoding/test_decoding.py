@@ -1,81 +1,29 @@
-"""Greedy and beam search against every sequence there is, on a model small enough to list them.
-
-The toy: the next token depends on the example and on the last two tokens.
-"""
+"""Greedy and beam search against every sequence there is."""
 
 import functools
-import itertools
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from tests.decoding.toy import (
+    BOS,
+    DEAD_END,
+    EOS,
+    ONCE,
+    PAD,
+    TOKENS,
+    assert_equal,
+    exhaustive,
+    log_prob,
+    sequence,
+    start,
+    step,
+    tables,
+)
 
-from attention_jax.decoding import Constraint, beam_search, greedy, length_penalty
+from attention_jax.decoding import beam_search, greedy
 from attention_jax.errors import UserError
-
-PAD, BOS, EOS = -1, 1, 2
-TOKENS = {"bos": BOS, "eos": EOS, "pad": PAD}
-
-
-class Carry(NamedTuple):
-    """A pytree of several leaves, as a stack of recurrent layers carries."""
-
-    last: jax.Array  # [rows]
-    before: dict  # {"last": [rows, 1]}
-    tape: jax.Array  # [rows, max_length], every token read so far: a cache written in place
-
-
-def tables(seed, batch=6, vocab=5):
-    """Log-probabilities [batch, vocab, vocab, vocab] of the next token after the last two."""
-    logits = 1.5 * jax.random.normal(jax.random.key(seed), (batch, vocab, vocab, vocab))
-    return jax.nn.log_softmax(logits)
-
-
-def start(batch, beams=1, max_length=8):
-    rows = batch * beams
-    zeros = jnp.zeros(rows, jnp.int32)
-    return Carry(zeros, {"last": zeros[:, None]}, jnp.zeros((rows, max_length), jnp.int32))
-
-
-def step(source, carry, token, time):
-    """The extras are made of the whole past: they show whether every leaf followed its beam."""
-    batch = source.shape[0]
-    rows = token.shape[0]
-    example = jnp.arange(rows) // (rows // batch)
-    tape = carry.tape.at[:, time].set(token)
-    log_probs = source[example, carry.last, token]
-    extras = {"tape": tape.astype(jnp.float32), "last": (carry.before["last"][:, 0], carry.last)}
-    return Carry(token, {"last": carry.last[:, None]}, tape), log_probs, extras
-
-
-def sequences(vocab, max_length):
-    """Every sequence that ends with EOS within max_length, EOS nowhere else."""
-    others = [token for token in range(vocab) if token != EOS]
-    for length in range(max_length):
-        for prefix in itertools.product(others, repeat=length):
-            yield (*prefix, EOS)
-
-
-def log_prob(table, sequence):
-    """Of one sequence under the table [vocab, vocab, vocab] of one example, in float64."""
-    total, before, last = 0.0, 0, BOS
-    for token in sequence:
-        total += float(table[before, last, token])
-        before, last = last, token
-    return total
-
-
-def exhaustive(table, max_length, alpha, n_best, allowed=lambda sequence: True):
-    """The n_best (score, log_prob, sequence) of all sequences that end, best first."""
-    table = np.asarray(table, np.float64)
-    found = []
-    for sequence in sequences(table.shape[-1], max_length):
-        if allowed(sequence):
-            total = log_prob(table, sequence)
-            found.append((total / ((5 + len(sequence)) / 6) ** alpha, total, sequence))
-    return sorted(found, reverse=True)[:n_best]
 
 
 @functools.partial(jax.jit, static_argnames=("beams", "max_length", "n_best", "constraint"))
@@ -99,27 +47,6 @@ def walk(table, max_length=6, constraint=None):
     return greedy(step, table, carry, max_length=max_length, constraint=constraint, **TOKENS)
 
 
-ONCE = Constraint(  # no token but EOS a second time
-    init=lambda table: jnp.zeros(table.shape[:2], bool),
-    update=lambda seen, token, time: seen.at[jnp.arange(len(token)), token].set(True),
-    mask=lambda seen, time: ~seen | (jnp.arange(seen.shape[1]) == EOS),
-)
-DEAD_END = Constraint(  # nothing at all from the third step on, and never EOS
-    init=lambda table: (),
-    update=lambda state, token, time: (),
-    mask=lambda state, time: (jnp.arange(5) != EOS) & (time < 2),
-)
-
-
-def sequence(hypotheses, example, place=0):
-    length = int(hypotheses.lengths[example, place])
-    return tuple(int(token) for token in hypotheses.tokens[example, place, :length])
-
-
-def assert_equal(a, b):
-    jax.tree.map(np.testing.assert_array_equal, a, b)
-
-
 @pytest.mark.parametrize("alpha", [-1.0, 0.0, 0.6, 2.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_wide_beam_never_misses_the_best_of_all_sequences(seed, alpha):
@@ -131,6 +58,16 @@ def test_a_wide_beam_never_misses_the_best_of_all_sequences(seed, alpha):
             assert sequence(found, example, place) == tokens
             np.testing.assert_allclose(found.scores[example, place], score, rtol=1e-5)
             np.testing.assert_allclose(found.log_probs[example, place], total, rtol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_search_that_sees_everything_is_never_worse_than_greedy(seed):
+    """A narrower beam may be: it can drop the path that greedy takes."""
+    table = tables(seed, batch=3, vocab=4)
+    plain = jax.tree.map(np.asarray, walk(table, max_length=4))
+    found = search(table, beams=120, max_length=4, alpha=0.0, n_best=5)
+    ended = (plain.tokens[:, 0] == EOS).any(-1)
+    assert (np.asarray(found.scores)[ended, 0] >= plain.scores[ended, 0] - 1e-5).all()
 
 
 def test_one_beam_without_a_penalty_never_differs_from_greedy():
@@ -328,11 +265,6 @@ def test_model_without_extras_or_source_decodes():
     assert found.tokens.shape == (2, 1, 4)
     assert found.extras == ()
     assert_equal(found.tokens[0], found.tokens[1])
-
-
-def test_length_penalty_is_the_published_one():
-    np.testing.assert_allclose(length_penalty(jnp.array([1, 7]), 0.6), [1.0, 2.0**0.6], rtol=1e-6)
-    np.testing.assert_array_equal(length_penalty(jnp.array([1, 50]), 0.0), [1.0, 1.0])
 
 
 def test_mistakes_are_told_in_one_sentence():

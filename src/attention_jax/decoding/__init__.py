@@ -1,7 +1,27 @@
-"""Greedy and beam search over one step-function contract, on the device."""
+"""Greedy decoding, sampling and beam search over one step-function contract, on the device."""
 
-from attention_jax.decoding.beam import beam_search, length_penalty
-from attention_jax.decoding.contract import Constraint, Hypotheses, Step
+from attention_jax.decoding.beam import beam_search
+from attention_jax.decoding.contract import Constraint, Hypotheses, Step, both
+from attention_jax.decoding.filters import keep_top_k, keep_top_p
+from attention_jax.decoding.forced import score_tokens
 from attention_jax.decoding.greedy import greedy
+from attention_jax.decoding.limits import within
+from attention_jax.decoding.penalties import Coverage, coverage_penalty, length_penalty
+from attention_jax.decoding.sampling import sample
 
-__all__ = ["Constraint", "Hypotheses", "Step", "beam_search", "greedy", "length_penalty"]
+__all__ = [
+    "Constraint",
+    "Coverage",
+    "Hypotheses",
+    "Step",
+    "beam_search",
+    "both",
+    "coverage_penalty",
+    "greedy",
+    "keep_top_k",
+    "keep_top_p",
+    "length_penalty",
+    "sample",
+    "score_tokens",
+    "within",
+]

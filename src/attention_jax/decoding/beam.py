@@ -14,11 +14,18 @@ from attention_jax.decoding.contract import (
     constrain,
     empty_extras,
     keep_where,
+    take,
     write,
+)
+from attention_jax.decoding.penalties import (
+    NO_COVERAGE,
+    Coverage,
+    coverage_penalty,
+    length_penalty,
 )
 from attention_jax.decoding.top_k import top_k
 from attention_jax.errors import UserError
-from attention_jax.typing import Array, Float, Int, PyTree
+from attention_jax.typing import Array, Bool, Float, PyTree
 
 
 class _Sequences(NamedTuple):
@@ -35,6 +42,7 @@ class _Loop(NamedTuple):
     time: Array
     carry: PyTree
     state: PyTree  # of the constraint
+    covered: Array  # [batch x beams, source], attention so far; no source without the penalty
     token: Array  # [batch x beams], added last
     alive: Array  # [batch, beams], log-probability of what has not ended, best first
     ended: _Sequences  # the n_best that ended so far, best first
@@ -42,15 +50,6 @@ class _Loop(NamedTuple):
     tokens: Array  # [max_length, batch, beams], the token added
     parents: Array  # [max_length, batch, beams], the beam it was added to
     extras: PyTree  # leaves [max_length, batch x beams, ...], by the beam that computed them
-
-
-def length_penalty(length: Int[Array, "*shape"], alpha: float | Array) -> Float[Array, "*shape"]:
-    """((5 + length) / 6) ** alpha, what a log-probability is divided by.
-
-    Above 0 it favours long sequences, below 0 short ones, at 0 it does nothing. `length` counts
-    `eos`. Wu 2016, eq. 14 (lp).
-    """
-    return ((5.0 + length) / 6.0) ** alpha
 
 
 def beam_search(
@@ -66,16 +65,23 @@ def beam_search(
     alpha: float | Array = 0.0,
     n_best: int = 1,
     constraint: Constraint | None = None,
+    coverage: Coverage | None = None,
 ) -> Hypotheses:
-    """Searches for the sequences with the highest log p(y | source) / length_penalty(|y|, alpha).
+    """Searches for the sequences with the highest score.
+
+    score = log p(y | source) / length_penalty(|y|, alpha) + coverage_penalty (see `penalties`).
 
     At every step each example keeps its `beams` likeliest unfinished prefixes. An extension by
     `eos` counts if it is among the `beams` likeliest extensions (so one beam without a penalty is
     greedy decoding), and the `n_best` of those with the highest scores are kept. An example stops
-    when no unfinished prefix could reach a place among them, even with the best penalty that a
-    length up to `max_length` can earn: it never stops before a longer sequence that would win,
+    when no unfinished prefix could reach a place among them, even with the best penalties that it
+    can still earn up to `max_length`: it never stops before a longer sequence that would win,
     and what it returns does not depend on the others in its batch. Prefixes still unfinished at
     `max_length` fill the places that are left, after all that ended (see `Hypotheses`).
+
+    The coverage penalty counts where a sequence ends, not between prefixes: what a prefix has not
+    looked at yet it still may. Attention only adds up, so the penalty can only rise as a prefix
+    grows, and never above 0: with 0 in its place the bound holds whatever comes.
 
     Runs on the device in one `lax.while_loop`; call it under `jit`. Rows of the carry are
     reordered by gather; extras stay where they were written and are traced back once at the end.
@@ -84,29 +90,39 @@ def beam_search(
     vocabulary; with beams >= vocab ** max_length the search is exhaustive.
 
     Raises:
-      UserError: n_best exceeds beams, or the carry was started for another number of beams.
+      UserError: n_best exceeds beams, beta is negative, or the carry was started for another
+        number of beams.
 
-    Source: Sutskever 2014, §3.2; penalty of Wu 2016, eq. 14, without the coverage term. Wu prunes
-    by a score threshold; this stops by the bound instead, which loses nothing.
+    Source: Sutskever 2014, §3.2; penalties of Wu 2016, eq. 14. Wu prunes by a score threshold; this
+    stops by the bound instead, which loses nothing.
     """
     if not 1 <= n_best <= beams:
         raise UserError(f"n_best is {n_best} but must be from 1 to beams, which is {beams}")
     batch = batch_size(source, carry, beams)
-    constraint = constraint or FREE
+    constraint, coverage = constraint or FREE, coverage or NO_COVERAGE
+    if coverage.beta < 0:
+        raise UserError(f"the coverage penalty is {coverage.beta} but must be at least 0")
+    real = coverage.mask(source)
 
     def body(now: _Loop) -> _Loop:
         carry, log_probs, extras = step(source, now.carry, now.token, now.time)
         log_probs = constrain(log_probs, constraint, now.state, now.time)
-        top, parents, tokens = _extend(now.alive, log_probs)
-        ended = _finish(now, top, parents, tokens, eos, alpha)
-        alive, order = jax.lax.top_k(jnp.where(tokens == eos, -jnp.inf, top), beams)
-        parents, tokens = _take(parents, order), _take(tokens, order)
-        carry, state = jax.tree.map(lambda x: _reorder(x, parents), (carry, now.state))
+        covered = now.covered + coverage.weights(extras).astype(jnp.float32)
+        uncovered = _uncovered(covered, real, now.alive.shape, coverage.beta)
+        new = _extend(now, log_probs, alpha, uncovered)
+        ended = _finish(now, new, eos)
+        going_on = jnp.where(new.tokens == eos, -jnp.inf, new.log_probs)
+        alive, order = jax.lax.top_k(going_on, beams)
+        parents, tokens = take(new.beams, order), take(new.tokens, order)
+        carry, state, covered = jax.tree.map(
+            lambda x: _reorder(x, parents), (carry, now.state, covered)
+        )
         settled = ended.scores[:, -1] >= _bound(alive[:, 0], now.time + 1, max_length, alpha)
         return _Loop(
             time=now.time + 1,
             carry=carry,
             state=constraint.update(state, tokens.reshape(-1), now.time),
+            covered=covered,
             token=tokens.reshape(-1),
             alive=alive,
             ended=ended,
@@ -122,6 +138,7 @@ def beam_search(
         time=jnp.int32(0),
         carry=carry,
         state=jax.tree.map(lambda x: jnp.repeat(x, beams, axis=0), constraint.init(source)),
+        covered=jnp.zeros((batch * beams, real.shape[-1])),
         token=token,
         # All beams begin alike: all but the first are shut off, or each would be found many times.
         alive=jnp.full((batch, beams), -jnp.inf).at[:, 0].set(0.0),
@@ -132,17 +149,24 @@ def beam_search(
         extras=empty_extras(step, source, carry, token, max_length),
     )
     end = jax.lax.while_loop(lambda now: (now.time < max_length) & ~now.done.all(), body, start)
-    return _trace_back(end, pad, alpha)
-
-
-def _take(x: Array, order: Array) -> Array:
-    """Entries of x [batch, m, ...] at order [batch, n] -> [batch, n, ...]."""
-    return jax.vmap(lambda x, i: jnp.take(x, i, axis=0, mode="clip"))(x, order)
+    uncovered = _uncovered(end.covered, real, end.alive.shape, coverage.beta)
+    return _trace_back(end, _ranked(end, alpha, uncovered), pad)
 
 
 def _reorder(x: Array, parents: Array) -> Array:
     """Rows [batch x beams, ...] so that each beam continues its parent [batch, beams]."""
-    return _take(x.reshape(*parents.shape, *x.shape[1:]), parents).reshape(x.shape)
+    return take(x.reshape(*parents.shape, *x.shape[1:]), parents).reshape(x.shape)
+
+
+def _uncovered(
+    covered: Float[Array, "rows source"],
+    real: Bool[Array, "_ source"],
+    shape: tuple[int, ...],
+    beta: float,
+) -> Float[Array, "batch beams"]:
+    """The coverage penalty of each beam if it ends here, for beams of this [batch, beams]."""
+    covered = covered.reshape(*shape, covered.shape[-1])
+    return coverage_penalty(covered, jnp.broadcast_to(real[:, None], covered.shape), beta)
 
 
 def _none_ended(batch: int, n_best: int) -> _Sequences:
@@ -152,38 +176,36 @@ def _none_ended(batch: int, n_best: int) -> _Sequences:
 
 
 def _extend(
-    alive: Float[Array, "batch beams"], log_probs: Float[Array, "rows vocab"]
-) -> tuple[Array, Array, Array]:
-    """The likeliest extensions: log-probability, parent and token, [batch, 2 x beams] each.
+    now: _Loop, log_probs: Float[Array, "rows vocab"], alpha: float | Array, uncovered: Array
+) -> _Sequences:
+    """The likeliest extensions of each example, 2 x beams, and their scores if they end there.
 
     At most one extension a beam ends, so among 2 x beams there are enough that go on.
     """
-    batch, beams = alive.shape
+    batch, beams = now.alive.shape
     vocab = log_probs.shape[-1]
-    total = alive[:, :, None] + log_probs.reshape(batch, beams, vocab)
+    total = now.alive[:, :, None] + log_probs.reshape(batch, beams, vocab)
     top, flat = top_k(total.reshape(batch, beams * vocab), 2 * beams)
-    return top, flat // vocab, flat % vocab
-
-
-def _finish(
-    now: _Loop, top: Array, parents: Array, tokens: Array, eos: int, alpha: float | Array
-) -> _Sequences:
-    """Merges the extensions that end, where they are among the likeliest `beams`, into the kept."""
-    beams, n_best = now.alive.shape[1], now.ended.scores.shape[1]
-    top, parents, tokens = top[:, :beams], parents[:, :beams], tokens[:, :beams]
-    length = now.time + 1
-    # A finished search is frozen: neighbours in the batch that search on must not change it.
-    counts = (tokens == eos) & ~now.done[:, None]
-    new = _Sequences(
-        scores=jnp.where(counts, top / length_penalty(length, alpha), -jnp.inf),
+    parents = flat // vocab
+    return _Sequences(
+        scores=top / length_penalty(now.time + 1, alpha) + take(uncovered, parents),
         log_probs=top,
-        lengths=jnp.full_like(parents, length),
-        tokens=tokens,
+        lengths=jnp.full_like(parents, now.time + 1),
+        tokens=flat % vocab,
         beams=parents,
     )
-    both = _beside(now.ended, new)
-    _, order = jax.lax.top_k(both.scores, n_best)
-    return jax.tree.map(lambda x: _take(x, order), both)
+
+
+def _finish(now: _Loop, new: _Sequences, eos: int) -> _Sequences:
+    """Merges the extensions that end, where they are among the likeliest `beams`, into the kept."""
+    beams, n_best = now.alive.shape[1], now.ended.scores.shape[1]
+    new = jax.tree.map(lambda x: x[:, :beams], new)
+    # A finished search is frozen: neighbours in the batch that search on must not change it.
+    counts = (new.tokens == eos) & ~now.done[:, None]
+    new = new._replace(scores=jnp.where(counts, new.scores, -jnp.inf))
+    together = _beside(now.ended, new)
+    _, order = jax.lax.top_k(together.scores, n_best)
+    return jax.tree.map(lambda x: take(x, order), together)
 
 
 def _bound(
@@ -192,7 +214,8 @@ def _bound(
     """The best score that a prefix of this length and log-probability can still end with.
 
     Its log-probability can only fall, and the penalty is monotone in the length: the best one
-    lies at the shortest end or at the longest, whatever the signs.
+    lies at the shortest end or at the longest, whatever the signs. Its coverage penalty is 0 at
+    best.
     """
     shortest = log_prob / length_penalty(length + 1, alpha)
     longest = log_prob / length_penalty(jnp.int32(max_length), alpha)
@@ -203,12 +226,12 @@ def _beside(a: _Sequences, b: _Sequences) -> _Sequences:
     return jax.tree.map(lambda x, y: jnp.concatenate([x, y], axis=1), a, b)
 
 
-def _ranked(end: _Loop, alpha: float | Array) -> _Sequences:
+def _ranked(end: _Loop, alpha: float | Array, uncovered: Array) -> _Sequences:
     """The n_best of the whole search: what ended, then what did not, then places never filled."""
     max_length, batch, beams = end.tokens.shape
     n_best = end.ended.scores.shape[1]
     unfinished = _Sequences(
-        scores=end.alive / length_penalty(jnp.int32(max_length), alpha),
+        scores=end.alive / length_penalty(jnp.int32(max_length), alpha) + uncovered,
         log_probs=end.alive,
         lengths=jnp.full((batch, beams), max_length, jnp.int32),
         tokens=end.tokens[-1],
@@ -216,8 +239,9 @@ def _ranked(end: _Loop, alpha: float | Array) -> _Sequences:
     )
     tier = jnp.where(end.ended.scores > -jnp.inf, 0, 2)
     tier = jnp.concatenate([tier, jnp.ones((batch, beams), tier.dtype)], axis=1)
-    order = jnp.argsort(tier, axis=1, stable=True)[:, :n_best]
-    chosen = jax.tree.map(lambda x: _take(x, order), _beside(end.ended, unfinished))
+    together = _beside(end.ended, unfinished)
+    order = jnp.lexsort((-together.scores, tier))[:, :n_best]
+    chosen = jax.tree.map(lambda x: take(x, order), together)
     exists = chosen.scores > -jnp.inf
     return chosen._replace(
         log_probs=jnp.where(exists, chosen.log_probs, -jnp.inf),
@@ -225,16 +249,15 @@ def _ranked(end: _Loop, alpha: float | Array) -> _Sequences:
     )
 
 
-def _trace_back(end: _Loop, pad: int, alpha: float | Array) -> Hypotheses:
+def _trace_back(end: _Loop, best: _Sequences, pad: int) -> Hypotheses:
     """Follows the parents from the last token of every hypothesis to its first."""
     max_length, batch, beams = end.tokens.shape
-    best = _ranked(end, alpha)
 
     def earlier(beam: Array, at: tuple[Array, Array, Array]) -> tuple[Array, tuple[Array, Array]]:
         time, tokens, parents = at
         is_last = time == best.lengths - 1
-        token = jnp.where(is_last, best.tokens, _take(tokens, beam))
-        beam = jnp.where(is_last, best.beams, _take(parents, beam))
+        token = jnp.where(is_last, best.tokens, take(tokens, beam))
+        beam = jnp.where(is_last, best.beams, take(parents, beam))
         return beam, (jnp.where(time < best.lengths, token, pad), beam)
 
     times = jnp.arange(max_length)
@@ -242,7 +265,7 @@ def _trace_back(end: _Loop, pad: int, alpha: float | Array) -> Hypotheses:
     _, (tokens, path) = jax.lax.scan(earlier, jnp.zeros_like(best.beams), history, reverse=True)
 
     def extras_of(x: Array) -> Array:
-        x = jax.vmap(_take)(x.reshape(max_length, batch, beams, *x.shape[2:]), path)
+        x = jax.vmap(take)(x.reshape(max_length, batch, beams, *x.shape[2:]), path)
         return jnp.moveaxis(keep_where(times[:, None, None] < best.lengths, x), 0, 2)
 
     return Hypotheses(

@@ -53,7 +53,7 @@ class Hypotheses(NamedTuple):
     log_probs: Float[Array, "batch n_best"]
     """Sum over the tokens, natural logarithm."""
     scores: Float[Array, "batch n_best"]
-    """What they are ranked by: log_probs over the length penalty."""
+    """What they are ranked by: log_probs, with penalties where the search has them."""
     extras: PyTree
     """Those of the step for each token: leaves [batch, n_best, max_length, ...], 0 after `eos`."""
 
@@ -64,6 +64,20 @@ FREE = Constraint(
     mask=lambda state, time: jnp.bool_(True),
 )
 """The constraint that forbids nothing."""
+
+
+def both(first: Constraint, second: Constraint) -> Constraint:
+    """What neither of two constraints forbids."""
+
+    def update(state, token, time):
+        of_first, of_second = state
+        return first.update(of_first, token, time), second.update(of_second, token, time)
+
+    return Constraint(
+        init=lambda source: (first.init(source), second.init(source)),
+        update=update,
+        mask=lambda state, time: first.mask(state[0], time) & second.mask(state[1], time),
+    )
 
 
 def batch_size(source: PyTree, carry: PyTree, beams: int) -> int:
@@ -115,3 +129,8 @@ def keep_where(kept: Bool[Array, "*batch"], x: Array, otherwise: int = 0) -> Arr
     """`x` [*batch, ...] where `kept`, `otherwise` in its place elsewhere."""
     kept = kept.reshape(kept.shape + (1,) * (x.ndim - kept.ndim))
     return jnp.where(kept, x, jnp.asarray(otherwise, x.dtype))
+
+
+def take(x: Array, order: Array) -> Array:
+    """Entries of x [batch, m, ...] at order [batch, n] -> [batch, n, ...]."""
+    return jax.vmap(lambda x, i: jnp.take(x, i, axis=0, mode="clip"))(x, order)

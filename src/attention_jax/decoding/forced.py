@@ -1,0 +1,30 @@
+"""The score of a sequence that is given rather than searched for."""
+
+import jax
+import jax.numpy as jnp
+
+from attention_jax.typing import Array, Float, Int
+
+
+def score_tokens(
+    logits: Float[Array, "batch time vocab"], tokens: Int[Array, "batch time"], pad: int
+) -> tuple[Float[Array, " batch"], Float[Array, "batch time"]]:
+    """The log-probability of given sequences, and of each of their tokens.
+
+    Nothing has to be searched, so a model's training face reads all tokens at once: `logits` are
+    its scores of every token given those before it. The sum is what a search reports as `log_probs`
+    of the same sequence, and minus the cross-entropy of training without label smoothing.
+
+    Args:
+      logits: normalised or not.
+      tokens: with `eos`; `pad` after it, which scores 0. `pad` is no token a sequence may hold.
+      pad: filler.
+
+    Returns:
+      the sum over each sequence, and the log-probability of each token.
+    """
+    log_probs = jax.nn.log_softmax(logits.astype(jnp.float32))
+    real = tokens != pad
+    chosen = jnp.take_along_axis(log_probs, jnp.where(real, tokens, 0)[..., None], axis=-1)
+    of_each = jnp.where(real, chosen[..., 0], 0.0)
+    return of_each.sum(-1), of_each
