@@ -107,9 +107,7 @@ class Sweep:
             left_over = max(trials - len(self.finished), 0) if trials else None
             if left_over != 0:
                 # The sampler ends the study when the grid is exhausted.
-                self.study.optimize(
-                    lambda trial: self._train(trial.number, self._values(trial)), left_over
-                )
+                self.study.optimize(self._try, left_over)
         except _Interrupted as interrupted:
             return interrupted.stop
         return Stop.NO
@@ -139,6 +137,15 @@ class Sweep:
     def spent(self, number: int, seconds: float) -> None:
         """Adds to a trial's wall time."""
         self.study.set_user_attr(f"seconds {number}", self.seconds(number) + seconds)
+
+    def _try(self, trial: optuna.Trial) -> float:
+        values = self._values(trial)
+        tried = self.study.get_trials(states=[TrialState.COMPLETE, TrialState.FAIL])
+        if any(trial.params == other.params for other in tried):
+            # All was tried before this command: the sampler says so after a trial only.
+            self.study.stop()
+            raise optuna.TrialPruned
+        return self._train(trial.number, values)
 
     def _values(self, trial: Any) -> dict[str, Any]:
         takes_arg = len(inspect.signature(self._choose).parameters) > 1
