@@ -11,17 +11,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.flatten_util import ravel_pytree
 
+from attention_jax.models.britz import Britz
+from attention_jax.models.luong import Luong
 from attention_jax.models.rnnsearch import RNNsearch
 from attention_jax.models.seq2seq import Seq2Seq
+from attention_jax.models.transformer import Transformer
 
 BATCH, SOURCE_TIME, TARGET_TIME, SOURCE_VOCAB, TARGET_VOCAB = 3, 6, 5, 11, 12
 SIZES = {"source_vocab": SOURCE_VOCAB, "target_vocab": TARGET_VOCAB, "embedding": 6, "hidden": 8}
+BLOCKS = {"features": 8, "heads": 2, "layers": 2, "feed_forward": 16}
 MODELS = {
     "rnnsearch": RNNsearch(**SIZES, alignment=5, maxout=7, dropout=0.3),
     "rnnsearch lstm": RNNsearch(**SIZES, alignment=5, maxout=7, cell="lstm"),
     "seq2seq": Seq2Seq(**SIZES, layers=2, dropout=0.3),
     "rnnencdec": Seq2Seq(
         **SIZES, layers=1, cell="gru", reset="before", context="every_step", maxout=7
+    ),
+    "luong": Luong(**SIZES, layers=2, dropout=0.3),
+    "luong local": Luong(**SIZES, layers=1, kind="local_m", radius=1, input_feeding=False),
+    "britz": Britz(**SIZES, decoder_layers=2, residual="residual", attention_units=5),
+    "transformer": Transformer(
+        SOURCE_VOCAB, TARGET_VOCAB, **BLOCKS, dropout=0.3, embeddings="tied"
+    ),
+    "transformer pre": Transformer(
+        SOURCE_VOCAB,
+        TARGET_VOCAB,
+        **BLOCKS,
+        norm="pre",
+        positions="learned",
+        max_length=6,
+        embeddings="separate",
     ),
 }
 LENGTHS = np.array([6, 3, 0])
@@ -145,7 +164,7 @@ def test_dropout_acts_in_training_only(run, parameters):
     assert not np.allclose(first, run("rnnsearch")[0])
 
 
-@pytest.mark.parametrize("name", ["rnnsearch", "seq2seq"])
+@pytest.mark.parametrize("name", ["rnnsearch", "seq2seq", "transformer"])
 def test_bfloat16_never_strays_far_from_float32(name, run, parameters):
     variables = parameters(MODELS[name], *ARRAYS)
     half = jax.jit(MODELS[name].clone(dtype=jnp.bfloat16).apply)
@@ -194,6 +213,9 @@ GOLDEN = {
     "rnnsearch": (2.4361, 2.0885),
     "seq2seq": (2.5504, 2.4574),
     "rnnencdec": (2.6651, 2.2593),
+    "luong": (2.8084, 2.6206),
+    "britz": (2.5320, 2.3130),
+    "transformer": (0.0, 0.0),
 }
 
 
