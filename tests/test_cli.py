@@ -10,9 +10,7 @@ import time
 
 import pytest
 
-from attention_jax import sweep
 from attention_jax.cli import main
-from attention_jax.training.interruption import Stop
 from attention_jax.training.writers import read_rows
 
 SMOKE = "--config=translation/rnnsearch:smoke"
@@ -60,6 +58,102 @@ def test_inputs_come_from_a_file_too(trained, tmp_path, capsys):
     (tmp_path / "lines.txt").write_text("3 hours\n5 days\n")
     assert main(["predict", f"--workdir={trained}", f"--input={tmp_path}/lines.txt"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+def test_a_sample_is_the_same_each_time(trained, capsys):
+    decode = [
+        "--config.decode.sample=True",
+        "--config.decode.n_best=3",
+        "--config.decode.top_p=0.9",
+    ]
+    said = []
+    for _ in range(2):
+        assert main(["predict", f"--workdir={trained}", "--json", "3 hours", *decode]) == 0
+        said.append(json.loads(capsys.readouterr().out))
+    assert said[0] == said[1]
+    assert len(said[0]["n_best"]) == 3
+
+
+def test_given_translations_are_scored_and_aligned(trained, tmp_path, capsys):
+    (tmp_path / "lines.txt").write_text("3 hours\n5 days\n")
+    (tmp_path / "targets.txt").write_text("3 heures\n5 jours\n")
+    files = [f"--input={tmp_path}/lines.txt", f"--target={tmp_path}/targets.txt"]
+    assert main(["predict", f"--workdir={trained}", *files]) == 0
+    scores = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()]
+    assert main(["predict", f"--workdir={trained}", "--json", *files]) == 0
+    records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [record["prediction"] for record in records] == ["3 heures", "5 jours"]
+    assert scores == [f"{record['score']:.4f}" for record in records]
+    assert all(len(record["alignment"].split()) == 2 for record in records)
+
+
+def test_unknown_words_are_looked_up_in_a_dictionary_that_is_kept(data_dir, tmp_path, capsys):
+    # With four words a side nearly all are unknown.
+    train = [SMOKE, f"--workdir={tmp_path}", f"--data_dir={data_dir}", "--config.tokenizer.size=8"]
+    assert main(["train", *train]) == 0
+    drawn = ["--config.decode.sample=True", "--config.decode.n_best=8"]
+    arguments = ["predict", f"--workdir={tmp_path}", "--json", "3 hours", *drawn]
+
+    def said(*options):
+        capsys.readouterr()
+        assert main([*arguments, *options]) == 0
+        return json.loads(capsys.readouterr().out)["n_best"]
+
+    assert any("<unk>" in text for text, _ in said())
+    assert not (tmp_path / "dictionary.json").exists()
+    learned = said("--config.decode.unknown=dictionary", f"--data_dir={data_dir}")
+    assert not any("<unk>" in text for text, _ in learned)
+    entries = json.loads((tmp_path / "dictionary.json").read_text("utf-8"))
+    assert entries["hours"] == "heures"
+    assert any("heures" in text for text, _ in learned)
+    assert said("--config.decode.unknown=dictionary", f"--data_dir={tmp_path}/none") == learned
+
+
+def test_the_mean_of_checkpoints_is_measured_and_says_so(trained, data_dir, tmp_path, capsys):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    arguments = [f"--workdir={tmp_path}", "--checkpoint=average:2"]
+    assert main(["evaluate", *arguments, f"--data_dir={data_dir}"]) == 0
+    assert "checkpoint: mean of the parameters of steps 2, 4" in capsys.readouterr().out
+    measured = json.loads((tmp_path / "predictions" / "test_metrics.json").read_text())
+    assert measured["notes"]["checkpoint"] == "mean of the parameters of steps 2, 4"
+    assert main(["predict", *arguments, "3 hours"]) == 0
+
+
+def test_an_ensemble_leaves_what_its_members_measured_alone(trained, data_dir, tmp_path, capsys):
+    for name in ("one", "two"):
+        shutil.copytree(trained, tmp_path / name)
+    arguments = [f"--workdir={tmp_path}/one,{tmp_path}/two"]
+    for folder in ("predictions", "pictures"):
+        shutil.rmtree(tmp_path / "one" / folder)
+    assert main(["evaluate", *arguments, f"--data_dir={data_dir}"]) == 0
+    assert "mean of the probabilities of one (step 4), two (step 4)" in capsys.readouterr().out
+    left = {path.name for path in (tmp_path / "one").glob("p*s/*")}
+    assert all(name.startswith("test_ensemble") for name in left)
+    assert {"test_ensemble.jsonl", "test_ensemble_metrics.json", "test_ensemble_maps.json"} <= left
+    assert main(["predict", *arguments, "--json", "3 hours"]) == 0
+    together = json.loads(capsys.readouterr().out)
+    assert main(["predict", f"--workdir={trained}", "--json", "3 hours"]) == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert together["prediction"] == alone["prediction"]
+    assert together["score"] == pytest.approx(alone["score"], rel=1e-5)
+
+
+def test_a_workdir_of_an_earlier_version_is_used_and_trained_on(
+    trained, data_dir, tmp_path, capsys
+):
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
+    stored = json.loads((tmp_path / "config.json").read_text())
+    for section, kept in {"decode": 5, "tokenizer": 2}.items():
+        old = ("beams", "length_penalty", "n_best", "max_length", "max_source", "kind", "size")
+        of_old = {key: value for key, value in stored["config"][section].items() if key in old}
+        assert len(of_old) == kept
+        stored["config"][section] = of_old
+    (tmp_path / "config.json").write_text(json.dumps(stored))
+    assert main(["predict", f"--workdir={tmp_path}", "3 hours"]) == 0
+    train = ["train", SMOKE, f"--workdir={tmp_path}", f"--data_dir={data_dir}"]
+    assert main([*train, "--config.decode.sample=True"]) == 2
+    assert "trained with config.decode.sample = False, not True" in capsys.readouterr().err
+    assert main(train) == 0
 
 
 def test_a_record_says_how_the_number_was_made(trained, data_dir, tmp_path, monkeypatch, capsys):
@@ -120,19 +214,3 @@ def test_sigterm_saves_and_exits_with_143(trained, data_dir, tmp_path):
     assert "run the same command to go on" in said
     last = max(row["step"] for row in read_rows(rows))
     assert (tmp_path / "checkpoints" / str(last)).is_dir()
-
-
-def test_a_sweep_goes_on_with_the_trial_that_was_interrupted(data_dir, tmp_path, capsys):
-    spec = "translation/seq2seq:smoke"
-    trials = sweep.Sweep(spec, ["--config.steps=2"], tmp_path, data_dir)
-    assert trials.run(1) is Stop.NO
-    begun = trials.study.ask()
-    values = trials._choose(begun)
-    again = sweep.Sweep(spec, ["--config.steps=2"], tmp_path, data_dir)
-    assert again.run(2) is Stop.NO
-    assert [trial.number for trial in again.finished] == [0, 1]
-    assert again.finished[1].params == begun.params
-    assert (tmp_path / "trials" / "1" / "metrics.jsonl").is_file()
-    assert values
-    sweep.print_table(again)
-    assert "learning_rate" in capsys.readouterr().out

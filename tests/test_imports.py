@@ -12,24 +12,29 @@ import attention_jax
 ROOT = Path(attention_jax.__file__).parent
 
 # Layer -> the layers it may import. `tasks.protocol` is a floor of its own: training knows it and
-# no task.
+# no task. So is `models.ensemble`, which knows no model: a task may put any together with it.
 MAY_IMPORT = {
     "typing": set(),
     "errors": set(),
     "ops": {"typing", "errors"},
     "layers": {"typing", "errors", "ops"},
     "models": {"typing", "errors", "ops", "layers"},
+    "models.ensemble": {"typing", "errors"},
     "decoding": {"typing", "errors"},
     "data": {"typing", "errors"},
     "viz": {"typing", "errors"},
     "results": {"typing", "errors", "viz"},
     "tasks.protocol": {"typing", "errors"},
-    "tasks": {"typing", "errors", "ops", "decoding", "data", "viz", "tasks.protocol"},
+    "tasks": {
+        *("typing", "errors", "ops", "decoding", "data", "viz"),
+        *("tasks.protocol", "models.ensemble"),
+    },
     "baselines": {"typing", "errors", "ops", "decoding", "data", "viz", "tasks"},
     "training": {"typing", "errors", "tasks.protocol"},
     "experiment": {"typing", "errors", "tasks.protocol", "training"},
     # What the experiments of a task share; like them it meets everything but a model.
     "translations": {"errors", "data", "tasks", "baselines", "training", "experiment"},
+    "memories": {"errors", "data", "tasks", "baselines", "training", "experiment"},
 }
 # Above the experiment stand the commands, which may use one another and anything but a model.
 COMMANDS = {
@@ -45,19 +50,21 @@ COMMANDS = {
     "seeds",
     "sweep",
     "cli",
+    "using",
     "__init__",
 }
-MAY_IMPORT |= {name: (set(MAY_IMPORT) | COMMANDS) - {"models", "tasks"} for name in COMMANDS}
+_NOT_BY_COMMANDS = {"models", "models.ensemble", "tasks"}
+MAY_IMPORT |= {name: (set(MAY_IMPORT) | COMMANDS) - _NOT_BY_COMMANDS for name in COMMANDS}
 
 # Files of these folders stand side by side: what two share lives a floor below.
 APART = ("models", "tasks")
 
 
 def _layer(module: str) -> str:
-    """The folder or file of a module; `tasks.protocol` stands for itself."""
+    """The folder or file of a module; `tasks.protocol` and `models.ensemble` are their own."""
     parts = module.split(".")[1:]
-    if parts[:2] == ["tasks", "protocol"]:
-        return "tasks.protocol"
+    if ".".join(parts[:2]) in MAY_IMPORT:
+        return ".".join(parts[:2])
     return parts[0] if parts else "__init__"
 
 
@@ -92,11 +99,10 @@ def test_nothing_imports_upward(path):
 
 @pytest.mark.parametrize("folder", APART)
 def test_files_side_by_side_do_not_import_one_another(folder):
-    files = {_module(path) for path in (ROOT / folder).glob("*.py")} - {
-        "attention_jax.tasks.protocol",
-        "attention_jax.tasks.translation_maps",
-        "attention_jax.tasks.translation_metrics",
-    }
+    found = {_module(path) for path in (ROOT / folder).glob("*.py")}
+    # A file named after another, `translation_maps`, is a part of it that became too long.
+    parts = {name for name in found if any(name.startswith(f"{other}_") for other in found)}
+    files = found - parts - {"attention_jax.tasks.protocol"}
     for path in (ROOT / folder).glob("*.py"):
         others = files - {_module(path)}
         assert not others & _imports(path)

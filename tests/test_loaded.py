@@ -50,6 +50,24 @@ def test_every_phrase_has_its_own_map(loaded):
     assert isinstance(draw_map(first), Figure)
 
 
+def test_given_translations_are_scored_and_drawn(loaded):
+    lines, targets = ["3 hours", "5 days"], ["3 heures", "5 jours"]
+    records = loaded.predict(lines, targets)
+    assert [record["prediction"] for record in records] == targets
+    assert all(record["score"] < record["score_per_token"] < 0 for record in records)
+    first, _ = loaded.maps(lines, targets)
+    assert (first.kind, first.queries) == ("given", ["3", "heures", "</s>"])
+    with pytest.raises(UserError, match="2 inputs and 1 targets"):
+        loaded.predict(lines, targets[:1])
+
+
+def test_what_was_loaded_is_what_is_measured(loaded, data_dir):
+    mean = attention_jax.load(loaded.workdir, "average:2", data_dir=data_dir)
+    mean.evaluate("validation")
+    kept = loaded.workdir / "predictions" / "validation_metrics.json"
+    assert "steps 1, 2" in json.loads(kept.read_text())["notes"]["checkpoint"]
+
+
 def test_another_config_in_a_workdir_that_has_run_is_refused(loaded, data_dir):
     with pytest.raises(UserError, match=r"was trained with config\.data\.buckets = \[80\]"):
         attention_jax.train(SMOKE, {}, loaded.workdir, data_dir=data_dir)

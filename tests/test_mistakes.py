@@ -132,6 +132,83 @@ def test_a_checkpoint_that_was_not_kept(says, trained, data_dir):
     assert "--checkpoint=newest" in says("evaluate", *folders, "--checkpoint=newest")
 
 
+@pytest.mark.parametrize("wanted", ["average:0", "average:", "average:two", "mean:2"])
+def test_no_number_of_checkpoints_to_average(wanted, says, trained):
+    sentence = says("predict", f"--workdir={trained}", "3 hours", f"--checkpoint={wanted}")
+    assert f"--checkpoint={wanted} is not best, last, a step or average:N" in sentence
+
+
+def test_more_checkpoints_to_average_than_were_kept(says, trained):
+    sentence = says("predict", f"--workdir={trained}", "3 hours", "--checkpoint=average:3")
+    assert "needs the 3 newest checkpoints" in sentence
+    assert "keeps 2: train with --config.keep=3" in sentence
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        ("beams=0", "beams is 0"),
+        ("n_best=0", "n_best is 0"),
+        ("n_best=2", "n_best is 2 and beams is 1: search with at least as many beams"),
+        ("beams=100000", "beams is 100000 and the target vocabulary has "),
+        ("sample=True beams=2", "sample is on and beams is 2: draw (beams 1) or search"),
+        ("coverage_penalty=0.2", "coverage_penalty is 0.2 without a beam"),
+        ("coverage_penalty=-0.2 beams=2", "coverage_penalty is -0.2"),
+        ("temperature=0.0", "temperature is 0.0: give more than 0"),
+        ("top_k=-1", "top_k is -1"),
+        ("top_p=0.0", "top_p is 0.0: give a probability above 0"),
+        ("top_p=1.5", "top_p is 1.5: give a probability above 0 and up to 1"),
+        ("max_length=0", "max_length is 0"),
+        ("min_length=-1", "min_length is -1"),
+        ("extra_length=-1", "extra_length is -1"),
+        ("min_length=200", "min_length is 200 and max_length is 150: no translation has both"),
+        ("unknown=guess", "unknown is 'guess': choose copy or dictionary"),
+    ],
+)
+def test_a_decoding_that_cannot_be(overrides, sentence, says, trained):
+    options = [f"--config.decode.{override}" for override in overrides.split()]
+    said = says("predict", f"--workdir={trained}", "3 hours", *options)
+    assert f"config.decode.{sentence}" in said
+
+
+@pytest.mark.parametrize("asked", ["coverage_penalty=0.2 beams=2", "unknown=copy"])
+def test_a_model_without_attention_is_asked_for_its_weights(asked, says, data_dir, tmp_path):
+    options = [f"--config.decode.{override}" for override in asked.split()]
+    folders = (f"--workdir={tmp_path}/w", f"--data_dir={data_dir}")
+    sentence = says("train", "--config=translation/seq2seq:smoke", *folders, *options)
+    assert "needs attention weights, and this model has none: leave it out" in sentence
+    assert not (tmp_path / "w").exists()
+
+
+def test_unknown_words_are_to_be_replaced_where_there_are_none(says, data_dir, tmp_path):
+    folders = (f"--workdir={tmp_path}/w", f"--data_dir={data_dir}")
+    options = ("--config.tokenizer.kind=character", "--config.decode.unknown=copy")
+    assert "spell every word out" in says("train", SMOKE, *folders, *options)
+
+
+def test_an_ensemble_with_another_vocabulary(says, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "other")
+    path = tmp_path / "other" / "tokenizers" / "source.json"
+    content = json.loads(path.read_text())
+    content["entries"][0] = "another"
+    path.write_text(json.dumps(content))
+    sentence = says("predict", f"--workdir={trained},{tmp_path}/other", "3 hours")
+    assert "model 2 of the ensemble has another source vocabulary" in sentence
+
+
+def test_an_ensemble_of_which_one_was_never_trained(says, trained, tmp_path):
+    sentence = says("predict", f"--workdir={trained},{tmp_path}/w", "3 hours")
+    assert f"{tmp_path}/w holds no run" in sentence
+
+
+def test_not_one_target_for_each_input(says, trained, tmp_path):
+    (tmp_path / "targets.txt").write_text("un\ndeux\n")
+    target = f"--target={tmp_path}/targets.txt"
+    sentence = says("predict", f"--workdir={trained}", "one", target)
+    assert "there are 1 inputs and 2 targets: give one target for each input" in sentence
+    assert "absent.txt" in says("predict", f"--workdir={trained}", "one", "--target=absent.txt")
+
+
 def test_a_lost_tokenizer(says, trained, tmp_path):
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     (tmp_path / "tokenizers" / "source.json").write_text("{")

@@ -66,6 +66,23 @@ def test_a_run_is_trained_again_and_holds(root, data_dir, tmp_path, capsys, capl
     assert {p: p.read_bytes() for p in (root / "docs").rglob("*") if p.is_file()} == before
 
 
+def test_an_ensemble_is_measured_again(root, trained, data_dir, tmp_path, capsys):
+    for member in ("0", "1"):
+        shutil.copytree(trained, tmp_path / "again" / member)
+    folders = ",".join(f"{tmp_path}/again/{member}" for member in ("0", "1"))
+    arguments = ["evaluate", f"--workdir={folders}", f"--data_dir={data_dir}", "--record=both"]
+    assert main(arguments) == 0
+    record = results.read_records(root)["both"]
+    assert record.commands == [
+        f"attention-jax train {SMOKE} --workdir=W/0",
+        f"attention-jax train {SMOKE} --workdir=W/1",
+        "attention-jax evaluate --workdir=W/0,W/1 --split=test",
+    ]
+    assert record.seeds == [0, 0]
+    assert rerun("both", data_dir, f"--workdir={tmp_path}/again") == 0
+    assert "both holds: the same but for rounding" in capsys.readouterr().out
+
+
 def test_a_number_or_a_bar_that_no_longer_holds_exits_with_1(
     root, trained, data_dir, tmp_path, capsys, caplog
 ):

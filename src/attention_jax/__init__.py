@@ -50,7 +50,7 @@ def load(
 
     Args:
       workdir: as given to `attention-jax train`.
-      checkpoint: "best", "last" or a step.
+      checkpoint: "best", "last", a step, or "average:N", the mean of the N newest.
       data_dir: of prepared data, to evaluate on; default: the user's cache folder.
       manual_dir: of raw data that you bring.
 

@@ -6,7 +6,6 @@ with the checkpoint saved.
 """
 
 import argparse
-import json
 import logging
 import os
 import sys
@@ -16,6 +15,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
+from attention_jax import using
 from attention_jax.errors import NonFiniteLossError, UserError
 
 _EXIT = {"NO": 0, "TIME_LIMIT": 0, "INTERRUPTED": 130, "TERMINATED": 143}
@@ -89,30 +89,22 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--process_id", type=int)
     _folders(train)
 
-    evaluate = command("evaluate", _evaluate, "measure a trained workdir, or a baseline")
-    evaluate.add_argument("--workdir", type=Path)
-    evaluate.add_argument("--config", metavar="EXPERIMENT[:ARG]", help="with --baseline, or moved")
-    evaluate.add_argument("--baseline", metavar="NAME", help="what needs no training")
-    evaluate.add_argument("--split", default="test")
-    evaluate.add_argument("--checkpoint", default="best", metavar="best|last|STEP")
-    evaluate.add_argument("--json", action="store_true", help="one JSON object as the last line")
-    evaluate.add_argument("--beside", default="", metavar="NAME,...", help="records to draw beside")
-    evaluate.add_argument("--record", metavar="NAME", help="keep the numbers in docs/results/")
+    evaluate = command("evaluate", using.evaluate, "measure a trained workdir, or a baseline")
+    using.add_evaluate_options(evaluate)
     _folders(evaluate)
 
-    predict = command("predict", _predict, "predict from what is given, or from a file's lines")
-    predict.add_argument("input", nargs="*", metavar="INPUT")
-    predict.add_argument("--workdir", required=True, type=Path)
-    predict.add_argument("--config", metavar="EXPERIMENT[:ARG]", help="where its file has moved")
-    predict.add_argument("--input", dest="file", type=Path, metavar="FILE")
-    predict.add_argument("--pictures", type=Path, metavar="DIR")
-    predict.add_argument("--json", action="store_true", help="a JSON object a prediction")
+    predict = command(
+        "predict", using.predict, "predict from what is given, or from a file's lines"
+    )
+    using.add_predict_options(predict)
     _folders(predict)
 
     sweep = command("sweep", _sweep, "train an experiment's grid and compare")
     sweep.add_argument("--config", required=True, metavar="EXPERIMENT[:ARG]", help=_CONFIG_HELP)
     sweep.add_argument("--workdir", required=True, type=Path)
     sweep.add_argument("--trials", type=int, default=0, help="of the grid at most; 0 is all")
+    sweep.add_argument("--split", default="test", help="of --record")
+    sweep.add_argument("--record", metavar="NAME", help="measure all trials, keep the numbers")
     _folders(sweep)
 
     report = command("report", _report, "one page to look at: a run, or several side by side")
@@ -187,84 +179,40 @@ def _train_one(experiment, folder: Path, time_limit: float, profile: bool):
     return trained.stop
 
 
-def _evaluate(options, overrides: list[str]) -> int:
-    from attention_jax import measuring
-
-    measured = _measure(options, overrides)
-    if options.beside and options.workdir is not None:
-        names = options.beside.split(",")
-        picture = measuring.draw_beside(measured, names, options.workdir, options.split)
-        print(f"drawn beside {options.beside} in {picture}", file=sys.stderr)
-    if options.record:
-        path = measuring.record(measured, options.record)
-        print(f"recorded in {path}", file=sys.stderr)
-    if options.json:
-        print(json.dumps(measuring.plain(measured)))
-    else:
-        measuring.show(measured)
-    return 0
-
-
-def _measure(options, overrides: list[str]):
-    """What the options of `evaluate` ask for: of a run, of several seeds, of a baseline."""
-    from attention_jax import measuring, seeds
-    from attention_jax.workdir import SEEDS
-
-    folders = (options.data_dir, options.manual_dir)
-    how = measuring.How(options.split, options.checkpoint, *folders)
-    if options.baseline:
-        if options.config is None:
-            raise UserError("evaluate --baseline needs --config=EXPERIMENT")
-        return measuring.baseline(options.config, overrides, options.baseline, how)
-    if options.workdir is None:
-        raise UserError("evaluate needs --workdir=W, or --config=EXPERIMENT with --baseline=NAME")
-    if (options.workdir / SEEDS).exists():
-        several = seeds.reopen(options.workdir, overrides, options.config)
-        return measuring.over_seeds(several, how)
-    return measuring.trained(_reopen(options, overrides), how)
-
-
 def measure(arguments: Sequence[str]):
-    """What `evaluate` with these arguments measures, as a `measuring.Measured`."""
-    options, rest = _parser().parse_known_args(["evaluate", *arguments])
-    return _measure(options, _overrides(rest))
+    """What `evaluate`, or a finished sweep, measures with these arguments, as a
+    `measuring.Measured`.
+    """
+    options, rest = _parser().parse_known_args(arguments)
+    if options.run is _sweep:
+        from attention_jax.sweep import as_measured
 
-
-def _reopen(options, overrides: list[str]):
-    """The trained workdir that the options name."""
-    from attention_jax import workdir
-
-    return workdir.reopen(options.workdir, overrides, options.config)
-
-
-def _predict(options, overrides: list[str]) -> int:
-    from attention_jax import trained
-    from attention_jax.data.parallel import read_lines
-
-    lines = list(options.input)
-    if options.file is not None:
-        lines += read_lines(options.file)
-    if not lines:
-        raise UserError("predict needs an input: give it as an argument or with --input=FILE")
-    run = _reopen(options, overrides)
-    experiment = run.build(options.data_dir, options.manual_dir)
-    for record in trained.predict(experiment, options.workdir, lines, options.pictures):
-        print(json.dumps(record, ensure_ascii=False) if options.json else record["prediction"])
-    if options.pictures is not None:
-        print(f"pictures in {options.pictures}", file=sys.stderr)
-    return 0
+        return as_measured(_trials(options, _overrides(rest)), options.split, options.record)
+    return using.measure(options, _overrides(rest))
 
 
 def _sweep(options, overrides: list[str]) -> int:
-    from attention_jax import sweep
+    from attention_jax import measuring, sweep
+    from attention_jax.training.interruption import Stop
 
-    trials = sweep.Sweep(
-        options.config, overrides, options.workdir, options.data_dir, options.manual_dir
-    )
+    if options.record:
+        measuring.require_repository(Path())
+    trials = _trials(options, overrides)
     stop = trials.run(options.trials)
-    if trials.finished:
+    if stop is Stop.NO and options.record:
+        picture, path = sweep.record(trials, options.split, options.record)
+        print(f"drawn in {picture}; recorded in {path}", file=sys.stderr)
+    elif trials.finished:
         sweep.print_table(trials)
     return _EXIT[stop.name]
+
+
+def _trials(options, overrides: list[str]):
+    """The sweep that the options name."""
+    from attention_jax.sweep import Sweep
+
+    folders = (options.data_dir, options.manual_dir)
+    return Sweep(options.config, overrides, options.workdir, *folders)
 
 
 def _report(options, overrides: list[str]) -> int:

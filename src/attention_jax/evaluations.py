@@ -4,10 +4,14 @@ predictions/SPLIT.jsonl         a record an example: `Task.describe`
 predictions/SPLIT_metrics.json  the metrics, how they were computed, and of which step
 predictions/SPLIT_maps.json     attention maps of a few examples: `Task.maps`
 pictures/SPLIT_NAME.png
+
+Of an ensemble SPLIT_ensemble stands in the place of SPLIT, in the first workdir.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,7 +23,15 @@ from attention_jax.workdir import writable
 
 
 def keep(
-    workdir: Path, task: Task, split: str, evaluation: Evaluation, step: int, seconds: float
+    workdir: Path,
+    task: Task,
+    split: str,
+    evaluation: Evaluation,
+    step: int,
+    seconds: float,
+    *,
+    name: str = "",
+    notes: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Writes all of it; each file is replaced in one step.
 
@@ -30,27 +42,29 @@ def keep(
       evaluation: what came of it.
       step: of the checkpoint, or of the training that goes on.
       seconds: that the evaluation took.
+      name: of the files in place of the split's.
+      notes: what there is to say beside how the metrics were computed.
 
     Raises:
       UserError: when the workdir cannot be written.
     """
-    folder = workdir / "predictions"
+    folder, name = workdir / "predictions", name or split
     records = task.describe(split, evaluation.outputs)
     measured = {
         "step": step,
         "metrics": evaluation.metrics,
-        "notes": dict(task.notes),
+        "notes": {**task.notes, **notes},
         "main_metric": list(task.main_metric),
         "seconds": round(seconds, 3),
     }
     maps = [_plain(one) for one in task.maps(split, evaluation.outputs)]
     with writable(workdir):
         folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / f"{split}.jsonl", "".join(_json(record) + "\n" for record in records))
-        _write(folder / f"{split}_maps.json", _json({"step": step, "maps": maps}))
-        _write(folder / f"{split}_metrics.json", json.dumps(measured, indent=2) + "\n")
+        _write(folder / f"{name}.jsonl", "".join(_json(record) + "\n" for record in records))
+        _write(folder / f"{name}_maps.json", _json({"step": step, "maps": maps}))
+        _write(folder / f"{name}_metrics.json", json.dumps(measured, indent=2) + "\n")
         pictures = task.pictures(split, evaluation.outputs, evaluation.metrics)
-        save_figures(pictures, workdir / "pictures", split)
+        save_figures(pictures, workdir / "pictures", name)
 
 
 def _plain(attention: AttentionMap) -> dict[str, Any]:

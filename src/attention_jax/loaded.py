@@ -36,7 +36,7 @@ class Loaded:
     Attributes:
       model: the Linen module; `model.apply({"params": params}, ...)`.
       params: of the chosen checkpoint, averaged where training averaged them.
-      step: of that checkpoint.
+      step: of that checkpoint; of an average of several the newest.
       config: resolved, as trained.
       experiment: task and data; a translation's tokenizers are `experiment.data.source_tokenizer`
         and `target_tokenizer`.
@@ -52,13 +52,26 @@ class Loaded:
     _restored: trained.Restored
     _predictor: Predictor
 
-    def predict(self, lines: Sequence[str]) -> list[dict[str, Any]]:
-        """A record of each line's prediction, as `attention-jax predict --json` prints it."""
-        return self.experiment.task.describe("input", self._outputs(lines))
+    def predict(
+        self, lines: Sequence[str], targets: Sequence[str] | None = None
+    ) -> list[dict[str, Any]]:
+        """A record of each line's prediction, as `attention-jax predict --json` prints it.
 
-    def maps(self, lines: Sequence[str]) -> list[AttentionMap]:
-        """What the prediction of each line attended to; `attention_jax.viz.draw_map` draws it."""
-        return self.experiment.task.maps("input", self._outputs(lines))
+        Args:
+          lines: what to predict from.
+          targets: one a line, to be scored and aligned in place of predictions.
+        """
+        return self.experiment.task.describe("input", self._outputs(lines, targets))
+
+    def maps(
+        self, lines: Sequence[str], targets: Sequence[str] | None = None
+    ) -> list[AttentionMap]:
+        """What the prediction of each line attended to; `attention_jax.viz.draw_map` draws it.
+
+        Of a model of several layers and heads, a map of each follows, such as "cross layer 2 head
+        3". Arguments are those of `predict`.
+        """
+        return self.experiment.task.maps("input", self._outputs(lines, targets, closely=True))
 
     def evaluate(self, split: str = "test") -> Evaluated:
         """Measures a split, and keeps all in the workdir as `attention-jax evaluate` does.
@@ -66,14 +79,17 @@ class Loaded:
         Raises:
           UserError: for a split that is not there.
         """
-        task = self.experiment.task
-        found = trained.evaluate(self.experiment, self.workdir, split, str(self.step))
+        task, batches = self.experiment.task, self.experiment.data.split(split)
+        found = trained.evaluate(self._restored, self.workdir, split, batches)
         return Evaluated(
             found.metrics, task.describe(split, found.outputs), task.maps(split, found.outputs)
         )
 
-    def _outputs(self, lines: Sequence[str]) -> list[Batch]:
-        return self._predictor(self._restored.state, self.experiment.data.inputs(lines))
+    def _outputs(
+        self, lines: Sequence[str], targets: Sequence[str] | None, closely: bool = False
+    ) -> list[Batch]:
+        batches = trained.inputs(self.experiment.data, lines, targets)
+        return self._predictor(self._restored.state, batches, closely=closely)
 
 
 def train(

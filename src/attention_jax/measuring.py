@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import ml_collections
 from rich.console import Console
 from rich.table import Table
 
@@ -61,19 +62,37 @@ def trained(run: workdir.Workdir, how: How) -> Measured:
     Raises:
       UserError: for a split or checkpoint that is not there.
     """
-    built = run.build(how.data_dir, how.manual_dir)
+    return ensemble([run], how)
+
+
+def ensemble(runs: Sequence[workdir.Workdir], how: How) -> Measured:
+    """Evaluates the models of several workdirs together; predictions and pictures go to the first.
+
+    Raises:
+      UserError: for a split or checkpoint that is not there, or models that cannot go together.
+    """
+    built = [run.build(how.data_dir, how.manual_dir) for run in runs]
+    folders = [run.path for run in runs]
+    # Before a checkpoint is read: a mistake in the name should not take that long to show.
+    batches = built[0].data.split(how.split)
     began = time.monotonic()
-    evaluation = trained_runs.evaluate(built, run.path, how.split, how.checkpoint)
+    restored = trained_runs.ready(built, folders, how.checkpoint)
+    evaluation = trained_runs.evaluate(restored, folders[0], how.split, batches)
     spent = time.monotonic() - began
-    done = trained_runs.progress(run.path)
+    done = [trained_runs.progress(folder) for folder in folders]
     return Measured(
         dict(evaluation.metrics),
-        dict(built.task.notes),
-        _commands(run, run.overrides, how),
-        *_identity(built, run.source.name),
-        done.seconds + spent,
+        restored.task.notes | restored.notes,
+        _commands({name: (run, run.overrides) for name, run in _named(runs).items()}, how),
+        *_identity(built, runs[0].source.name),
+        sum(one.seconds for one in done) + spent,
         _times(done),
     )
+
+
+def _named(runs: Sequence[workdir.Workdir]) -> dict[str, workdir.Workdir]:
+    """Runs by what stands for their folders in a record: W, or the members W/0, W/1 ..."""
+    return {f"W/{n}" if len(runs) > 1 else "W": run for n, run in enumerate(runs)}
 
 
 def over_seeds(runs: Sequence[workdir.Workdir], how: How) -> Measured:
@@ -86,7 +105,7 @@ def over_seeds(runs: Sequence[workdir.Workdir], how: How) -> Measured:
     return dataclasses.replace(
         each[0],
         metrics=_gather([one.metrics for one in each]),
-        commands=_commands(runs[0], seeds.train_overrides(runs), how),
+        commands=_commands({"W": (runs[0], seeds.train_overrides(runs))}, how),
         seeds=[seed for one in each for seed in one.seeds],
         seconds=sum(one.seconds for one in each),
         times=_gather([one.times for one in each]),
@@ -101,29 +120,34 @@ def _gather(each: Sequence[dict[str, results.Metric]]) -> dict[str, results.Metr
     }
 
 
-def _commands(run: workdir.Workdir, training: Sequence[str], how: How) -> list[str]:
-    """That train and evaluate this again."""
-    train = [f"--config={run.source.spec}", "--workdir=W", *training, *how.data_arguments]
-    measure = ["--workdir=W", f"--split={how.split}"]
-    measure += [] if how.checkpoint == "best" else [f"--checkpoint={how.checkpoint}"]
-    measure += [*run.decoding, *how.data_arguments]
-    return [
-        shlex.join(["attention-jax", "train", *train]),
-        shlex.join(["attention-jax", "evaluate", *measure]),
+def _commands(
+    trainings: Mapping[str, tuple[workdir.Workdir, Sequence[str]]], how: How
+) -> list[str]:
+    """That train and evaluate this again: folder -> the run in it and its overrides."""
+    commands = [
+        ["train", f"--config={run.source.spec}", f"--workdir={folder}", *overrides]
+        for folder, (run, overrides) in trainings.items()
     ]
+    folders = ",".join(trainings)
+    measure = ["evaluate", f"--workdir={folders}", f"--split={how.split}"]
+    measure += [] if how.checkpoint == "best" else [f"--checkpoint={how.checkpoint}"]
+    (first, _), *_ = trainings.values()
+    commands.append([*measure, *first.decoding])
+    return [shlex.join(["attention-jax", *words, *how.data_arguments]) for words in commands]
 
 
-def _times(done: Progressed) -> dict[str, results.Metric]:
+def _times(done: Sequence[Progressed]) -> dict[str, results.Metric]:
     """What the training took, and what part of it went beside the updates (`Timesheet`).
 
-    train_seconds   wall time, from the first step on, over all starts
+    train_seconds   wall time, from the first step on, over all starts; of an ensemble, of all
     train_overhead  of it, 0 to 1, the main thread's input, logging and checkpoints
     train_reading   CPU time of the threads that read batches, on the same scale
     """
-    times: dict[str, results.Metric] = {"train_seconds": done.seconds}
-    if done.duties:  # Not in the checkpoints of version 0.1.0.
-        times["train_overhead"] = timesheet.overhead(done.duties)
-        times["train_reading"] = timesheet.shares(done.duties)[timesheet.READING]
+    times: dict[str, results.Metric] = {"train_seconds": sum(one.seconds for one in done)}
+    # Not in the checkpoints of version 0.1.0. Shares of several runs have no common whole.
+    if len(done) == 1 and done[0].duties:
+        times["train_overhead"] = timesheet.overhead(done[0].duties)
+        times["train_reading"] = timesheet.shares(done[0].duties)[timesheet.READING]
     return times
 
 
@@ -155,7 +179,7 @@ def baseline(
         dict(metrics),
         {},
         [shlex.join(command)],
-        *_identity(built, source.name),
+        *_identity([built], source.name),
         time.monotonic() - began,
     )
 
@@ -171,7 +195,7 @@ def show(measured: Measured) -> None:
     console.print(table)
     for name, note in measured.notes.items():
         console.print(f" {name}: {note}", highlight=False, markup=False, soft_wrap=True)
-    if len(measured.seeds) > 1:
+    if any(isinstance(value, dict) for value in measured.metrics.values()):
         console.print(f" mean of {len(measured.seeds)} seeds (95 % interval, Student's t)")
 
 
@@ -199,12 +223,17 @@ def record(measured: Measured, name: str, root: Path | None = None) -> Path:
       UserError: outside a repository.
     """
     root = root or Path()
+    require_repository(root)
+    return results.write_record(root, as_record(measured, name, root))
+
+
+def require_repository(root: Path) -> None:
+    """Raises UserError where no record can be kept: better before a long measurement than after."""
     if not (root / results.FOLDER).is_dir():
         raise UserError(
             f"there is no folder {results.FOLDER} here to record in: run --record from the "
             "repository's root"
         )
-    return results.write_record(root, as_record(measured, name, root))
 
 
 def as_record(measured: Measured, name: str, root: Path) -> results.Record:
@@ -257,7 +286,13 @@ def _means_by_length(metrics: Mapping[str, results.Metric]) -> dict[Bucket, floa
     return by_length({name: results.mean(value) for name, value in metrics.items()}, "bleu")
 
 
-def _identity(built: experiment.Experiment, name: str) -> tuple[str, list[int], dict[str, str]]:
-    config = built.config
-    data = {config.data.name if "data" in config else name: built.data.hash()}
-    return experiment.config_hash(config), [config.seed], data
+def _identity(
+    built: Sequence[experiment.Experiment], name: str
+) -> tuple[str, list[int], dict[str, str]]:
+    first, *others = (one.config for one in built)
+    data = {first.data.name if "data" in first else name: built[0].data.hash()}
+    config = first
+    if others:
+        members = {f"members_{n}": one.config for n, one in enumerate(built)}
+        config = ml_collections.ConfigDict(members)
+    return experiment.config_hash(config), [one.config.seed for one in built], data

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import re
 import shlex
 import subprocess
 import sys
@@ -20,7 +21,13 @@ from attention_jax.errors import UserError
 
 _log = logging.getLogger(__name__)
 
-_WORKDIR, _DATA = "--workdir=W", "--manual_dir=DATA"
+_DATA = "--manual_dir=DATA"
+
+_WORKDIR = re.compile(r"--workdir=(W(?:/\d+)?(?:,W/\d+)*)")
+"""The folder of a record, or those of an ensemble's members, W/0,W/1."""
+
+_LASTS = ("evaluate", "sweep", "benchmark")
+"""What a record's last command may be; trainings go before an evaluation."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +67,10 @@ def rerun(name: str, folders: Folders, root: Path | None = None) -> int:
     commands = _runnable(recorded, folders)
     temporary = tempfile.TemporaryDirectory() if folders.workdir is None else None
     with temporary or contextlib.nullcontext(str(folders.workdir)) as workdir:
-        if temporary and len(commands) > 1:
+        if temporary and _kind(commands[0]) in ("train", "sweep"):
             _log.info("in a temporary folder: with --workdir it could go on where it is stopped")
         folders = dataclasses.replace(folders, workdir=Path(workdir))
-        for command in commands[:-1]:
+        for command in _training(commands):
             if status := cli.main(_arguments(command, folders)):
                 return status
         now = _measure(commands[-1], name, folders, root)
@@ -76,41 +83,54 @@ def _runnable(record: results.Record, folders: Folders) -> list[list[str]]:
     if not commands:
         raise UserError(f"the record {record.name} holds no command: record it again")
     kinds = [_kind(words) for words in commands]
-    if kinds not in (["train", "evaluate"], ["evaluate"], ["benchmark"]):
+    *before, last = kinds
+    if last not in _LASTS or set(before) - ({"train"} if last == "evaluate" else set()):
         raise UserError(
             f"the record {record.name} cannot be run again: its commands are no training, "
-            "evaluation or benchmark of this repository"
+            "evaluation, sweep or benchmark of this repository"
         )
-    if folders.workdir is not None and kinds[0] != "train":
+    if folders.workdir is not None and kinds[0] not in ("train", "sweep"):
         raise UserError(f"the record {record.name} trains nothing: leave --workdir out")
     return commands
 
 
 def _kind(words: Sequence[str]) -> str:
     match words:
-        case ["attention-jax", ("train" | "evaluate") as command, *_]:
+        case ["attention-jax", ("train" | "evaluate" | "sweep") as command, *_]:
             return command
         case ["python", script, *_] if script.startswith("benchmarks/") and ".." not in script:
             return "benchmark"
     return "other"
 
 
+def _training(commands: Sequence[list[str]]) -> list[list[str]]:
+    """What is to be done before the last command can measure; a sweep does both."""
+    if _kind(commands[-1]) == "sweep":
+        return [[word for word in commands[-1] if not word.startswith("--record=")]]
+    return list(commands[:-1])
+
+
 def _arguments(words: Sequence[str], folders: Folders) -> list[str]:
     """A command's arguments on this machine."""
-    given = [word for word in words[1:] if word not in (_WORKDIR, _DATA)]
-    if _WORKDIR in words:
-        given.append(f"--workdir={folders.workdir}")
+    given = [_of_here(word, folders) for word in words[1:] if word != _DATA]
     for option in ("data_dir", "manual_dir"):
         if folder := getattr(folders, option):
             given.append(f"--{option}={folder}")
     return given
 
 
+def _of_here(word: str, folders: Folders) -> str:
+    named = _WORKDIR.fullmatch(word)
+    if named is None or folders.workdir is None:
+        return word
+    here = (folders.workdir / name.removeprefix("W").lstrip("/") for name in named[1].split(","))
+    return f"--workdir={','.join(map(str, here))}"
+
+
 def _measure(words: Sequence[str], name: str, folders: Folders, root: Path) -> results.Record:
     """What the last command measures, as the record that it would be."""
-    if _kind(words) == "evaluate":
-        _, *arguments = _arguments(words, folders)
-        return measuring.as_record(cli.measure(arguments), name, root)
+    if _kind(words) != "benchmark":
+        return measuring.as_record(cli.measure(_arguments(words, folders)), name, root)
     script = [sys.executable, *(word for word in words[1:] if word != "--record")]
     done = subprocess.run(script, cwd=root, stdout=subprocess.PIPE, text=True)
     if done.returncode:

@@ -8,6 +8,7 @@ from flax import linen as nn
 
 from attention_jax import experiment
 from attention_jax.baselines import translation as baselines
+from attention_jax.baselines.dictionary import Dictionary
 from attention_jax.data.corpora import make_corpus
 from attention_jax.data.translation import TranslationData
 from attention_jax.experiment import Experiment, Folders
@@ -19,17 +20,28 @@ def default_config() -> ml_collections.ConfigDict:
     """The config of every experiment, and what translation adds to it.
 
     data.name: "cldr_phrases" (embedded); "multi30k", "tatoeba" or "enja50k" of --manual_dir
-      (`data.manual`); "tfds:NAME", any translation set of TFDS (`data.tfds_sets`); or "files".
+      (`data.manual`); "tfds:NAME", any translation set of TFDS (`data.tfds_sets`); "files";
+      "copying" or "reversal", random symbols of no language (`data.sequences`).
     data.train, data.validation, data.test: for files, each "pairs.tsv" or "source.txt,target.txt",
       gzip too; for TFDS, parts of the set ("train[:2%]"), "" being the split of that name.
-    data.source, data.target: languages. data.*_size, data.seed: phrases of cldr_phrases to make.
+    data.source, data.target: languages. data.*_size, data.seed: phrases or sequences to make.
     data.buckets: lengths in tokens to which batches are padded.
     data.max_words: longer lines are left out of training.
-    tokenizer.kind: word, character or sentencepiece; size: entries, 0 keeps all words.
+    tokenizer.kind: word, character or sentencepiece; size: entries, 0 keeps all words; shared:
+      one vocabulary, learned from both sides, for both.
     loss.label_smoothing: 0 to 1.
-    decode.beams: 1 is greedy. length_penalty: Wu's alpha. n_best: hypotheses given back.
-    decode.max_length: target tokens at most. decode.max_source: tokens of an input at most;
-      evaluation leaves out pairs of which a side is longer.
+    decode.beams: 1 is greedy. n_best: hypotheses given back. length_penalty, coverage_penalty:
+      alpha and beta of Wu 2016, eq. 14; the latter needs attention.
+    decode.sample: draw n_best hypotheses in place of searching, by `seed` and the number of the
+      example; from the likeliest top_k tokens (0: all), from those that together have the
+      probability top_p (1: all), with probabilities to the power of 1 / temperature.
+    decode.max_length, min_length: target tokens, the end of sentence included. extra_length: at
+      most so many more than the source has (Vaswani 2017, §6.1: 50); 0 is no such limit.
+    decode.max_source: tokens of an input at most; evaluation leaves out pairs of which a side is
+      longer.
+    decode.unknown: what replaces an unknown word in a translation: "" nothing; "copy" the source
+      word with the most attention; "dictionary" that word's translation by IBM model 1, learned
+      from the training pairs when first needed, or where there is none the word itself.
     """
     config = experiment.default_config()
     config.update(
@@ -49,14 +61,22 @@ def default_config() -> ml_collections.ConfigDict:
                 "buckets": (16, 32, 48, 64),
                 "max_words": 100,
             },
-            "tokenizer": {"kind": "word", "size": 0},
+            "tokenizer": {"kind": "word", "size": 0, "shared": False},
             "loss": {"label_smoothing": 0.0},
             "decode": {
                 "beams": 1,
-                "length_penalty": 0.0,
                 "n_best": 1,
+                "length_penalty": 0.0,
+                "coverage_penalty": 0.0,
+                "sample": False,
+                "temperature": 1.0,
+                "top_k": 0,
+                "top_p": 1.0,
                 "max_length": 150,
+                "min_length": 0,
+                "extra_length": 0,
                 "max_source": 256,
+                "unknown": "",
             },
         }
     )
@@ -92,5 +112,6 @@ def assemble(
         **config.model,
     )
     optimizer = make_optimizer(config.optimizer, config.steps)
-    task = Translation(network, data, config, optimizer)
+    dictionary = Dictionary(corpus, folders.workdir)
+    task = Translation(network, data, config, optimizer, dictionary)
     return Experiment(config, task, data, baselines.for_corpus(data))

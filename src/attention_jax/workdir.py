@@ -191,8 +191,9 @@ def _refuse_another(
             f"{path} holds a run of {_spec(stored)}, not of {source.name}"
             f"{':' + source.arg if source.arg else ''}: choose another --workdir"
         )
-    before = experiment.flatten(stored["config"])
-    now = experiment.flatten(json.loads(json.dumps(config.to_dict())))
+    # A key that the run's version did not have yet stood, in effect, at its default.
+    before = _plain(source.config()) | experiment.flatten(stored["config"])
+    now = _plain(config)
     changed = [
         name
         for name in sorted(before.keys() | now.keys())
@@ -204,3 +205,8 @@ def _refuse_another(
             f"{path} was trained with config.{name} = {before.get(name)!r}, not {now.get(name)!r}: "
             "choose another --workdir, or give the old value"
         )
+
+
+def _plain(config: ml_collections.ConfigDict) -> dict[str, Any]:
+    """As config.json would give it back."""
+    return experiment.flatten(json.loads(json.dumps(config.to_dict())))

@@ -203,6 +203,9 @@ def test_the_best_checkpoint_outlives_newer_ones(tmp_path):
     assert trained.restore(make(FirstIsBest()), tmp_path, "12").step == 12
     with pytest.raises(UserError, match="lacks a checkpoint of step 4"):
         trained.restore(make(FirstIsBest()), tmp_path, "4")
+    # The best is no neighbour of the newest.
+    with pytest.raises(UserError, match=r"keeps 2: train with --config\.keep=3"):
+        trained.restore(make(FirstIsBest()), tmp_path, "average:3")
 
 
 def test_another_seed_does_not_go_on_with_a_run(tmp_path):

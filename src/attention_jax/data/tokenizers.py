@@ -2,6 +2,7 @@
 
 All tokenizers work on `words.normalise(text)` and give it back: `decode(encode(text))` equals it
 where nothing was unknown. They are kept as plain files (JSON, or sentencepiece's own model).
+Two are equal where they give every text the same tokens.
 """
 
 import io
@@ -223,6 +224,9 @@ class SentencePieceTokenizer:
     @property
     def size(self) -> int:
         return self._processor.get_piece_size()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SentencePieceTokenizer) and self._model == other._model
 
     def encode(self, text: str) -> list[int]:
         return self._processor.encode(words.normalise(text))

@@ -28,6 +28,11 @@ class Vocabulary:
     def size(self) -> int:
         return len(self.entries)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Vocabulary):
+            return NotImplemented
+        return (self.kind, self.entries) == (other.kind, other.entries)
+
     @classmethod
     def learn(cls, texts: Iterable[Iterable[str]], size: int | None, min_count: int) -> Self:
         """The most frequent pieces of texts already cut; ties in the order of the alphabet."""

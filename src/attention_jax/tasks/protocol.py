@@ -9,8 +9,8 @@ The rule that makes results independent of the number of devices: gradients and 
 they are reduced over devices first, then divided, then clipped.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -150,6 +150,29 @@ class Task(Protocol):
 
     def maps(self, split: str, outputs: list[Batch]) -> list[AttentionMap]:
         """Attention of a few examples, those of one example together; none without attention."""
+        ...
+
+
+@runtime_checkable
+class Examining(Protocol):
+    """A task that can say more about a few predictions than a whole split's outputs can hold."""
+
+    def examine(self, state: State, batch: Batch, output: Batch) -> dict[str, Array]:
+        """More about what `predict` gave of a batch, say the weights of every head; arrays by name
+        that lead with the batch axis, or none. Pure.
+        """
+        ...
+
+
+@runtime_checkable
+class Voting(Protocol):
+    """A task whose models can predict together."""
+
+    def ensemble_with(self, others: Sequence[Any], states: Sequence[State]) -> tuple[Task, State]:
+        """The task of this model and those of other tasks, and the state of all.
+
+        `states` are of this task and of the others. Raises UserError for models that cannot.
+        """
         ...
 
 

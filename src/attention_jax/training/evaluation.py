@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from attention_jax.tasks.protocol import State, Task
+from attention_jax.tasks.protocol import Examining, State, Task
 from attention_jax.training.devices import Devices
 from attention_jax.typing import Array, Batch
 
@@ -30,19 +30,30 @@ class Predictor:
             return {"index": batch["index"], **task.predict(state, batch)}, batch["mask"]
 
         self._predict = devices.compile(predict)
+        self._examine = devices.compile(task.examine) if isinstance(task, Examining) else None
 
     def __call__(
-        self, state: State, batches: Iterable[Batch], give_up: Callable[[], bool] = lambda: False
+        self,
+        state: State,
+        batches: Iterable[Batch],
+        give_up: Callable[[], bool] = lambda: False,
+        *,
+        closely: bool = False,
     ) -> list[Batch]:
         """An output a batch, on the host, rows that only fill up a batch removed.
 
-        Ends early where `give_up()` says so, which is asked before each batch.
+        Ends early where `give_up()` says so, which is asked before each batch. `closely` adds what
+        `Examining.examine` has to say.
         """
         outputs: list[Batch] = []
         for batch in batches:
             if give_up():
                 break
-            output, mask = jax.device_get(self._predict(state, self._devices.put_batch(batch)))
+            placed = self._devices.put_batch(batch)
+            output, mask = self._predict(state, placed)
+            if closely and self._examine is not None:
+                output = {**output, **self._examine(state, placed, output)}
+            output, mask = jax.device_get((output, mask))
             outputs.append({name: np.asarray(rows)[mask] for name, rows in output.items()})
         return outputs
 
