@@ -99,7 +99,82 @@ def ntm() -> Figure:
     return axes.figure
 
 
-FIGURES = {"flow_seq2seq": seq2seq, "flow_rnnsearch": rnnsearch, "flow_ntm": ntm}
+def luong() -> Figure:
+    """After each update the top state asks; what it makes of the answer is told to the next."""
+    axes = _empty(7.2, 4.0, (-0.9, 9.5), (-1.5, 4.3))
+    for place in range(3):
+        x = place * 1.45
+        _word(axes, x, -1.2, f"$x_{place + 1}$")
+        _arrow(axes, (x, -0.95), (x, -0.3))
+        _box(axes, x, 0, "LSTM", _BLUE)
+        _arrow(axes, (x, 0.3), (x, 0.62))
+        _box(axes, x, 0.92, rf"$\bar{{h}}_{place + 1}$", _BLUE)
+        if place:
+            _arrow(axes, (x - 0.45, 0), (x - 1.0, 0))
+            _arrow(axes, (x - 0.45, 0.92), (x - 1.0, 0.92))
+        _arrow(axes, (x, 1.24), (1.45 + (x - 1.45) * 0.4, 2.26), colour=_ORANGE)
+        _label(axes, x + (1.45 - x) * 0.28, 1.72, f"$a_t({place + 1})$")
+    _box(axes, 1.45, 2.56, "score, softmax, sum", _ORANGE, wide=2.9)
+    for x, name in ((5.4, "t-1"), (8.0, "t")):
+        _word(axes, x, -1.2, "$y_{t-2}$" if name == "t-1" else "$y_{t-1}$")
+        _arrow(axes, (x, -0.95), (x, -0.3))
+        _box(axes, x, 0, "LSTM", _GREEN)
+        _arrow(axes, (x, 0.3), (x, 0.62))
+        _box(axes, x, 0.92, f"$h_{{{name}}}$", _GREEN)
+        _arrow(axes, (x, 1.22), (x, 3.0))
+        _box(axes, x, 3.3, rf"$\tilde{{h}}_{{{name}}}$", INK)
+        _arrow(axes, (x, 3.6), (x, 3.95))
+        _word(axes, x, 4.15, "$y_{t-1}$" if name == "t-1" else "$y_t$")
+    for y in (0, 0.92):
+        _arrow(axes, (5.84, y), (7.54, y))
+    _arrow(axes, (7.56, 1.05), (2.94, 2.45))
+    _note(axes, 4.5, 1.78, "asks")
+    _arrow(axes, (2.94, 2.62), (7.54, 3.12))
+    _label(axes, 4.3, 2.77, "$c_t$")
+    _line(axes, [(5.84, 3.4), (6.75, 3.4), (6.75, -0.55), (7.7, -0.55)])
+    _arrow(axes, (7.7, -0.55), (7.85, -0.3))
+    _note(axes, 6.6, 3.62, "input feeding")
+    return axes.figure
+
+
+def transformer() -> Figure:
+    """Blocks from the bottom up; every decoder block reads what comes out of the encoder."""
+    axes = _empty(7.2, 4.7, (-2.3, 8.6), (-1.5, 5.3))
+    sides = {
+        0.0: ("$x_1 \\dots x_n$", _BLUE, ["self-attention", "feed-forward"]),
+        5.6: (
+            "BOS $y_1 \\dots y_{m-1}$",
+            _GREEN,
+            ["causal self-attention", "attention over the source", "feed-forward"],
+        ),
+    }
+    for x, (given, colour, parts) in sides.items():
+        _word(axes, x, -1.15, given)
+        _arrow(axes, (x, -0.9), (x, -0.4))
+        _box(axes, x, -0.1, "embedding + position", INK, wide=3.0)
+        for place, part in enumerate(parts):
+            y = place + 0.95
+            _arrow(axes, (x, y - 0.72), (x, y - 0.3))
+            _box(axes, x, y, part, _ORANGE if "attention" in part else colour, wide=3.0)
+        _note(axes, x + 1.75, y, r"$\times N$")
+    _line(axes, [(0, 2.25), (0, 2.85), (2.7, 2.85), (2.7, 1.95)])
+    _arrow(axes, (2.7, 1.95), (4.06, 1.95))
+    _note(axes, 2.75, 3.05, "keys and values, projected once")
+    _note(axes, 1.0, 4.05, r"around each box: LayerNorm$(x + f(x))$")
+    _arrow(axes, (5.6, 3.25), (5.6, 3.75))
+    _box(axes, 5.6, 4.05, "embeddings again, softmax", INK, wide=3.0)
+    _arrow(axes, (5.6, 4.35), (5.6, 4.75))
+    _word(axes, 5.6, 5.0, "$y_1 \\dots y_m$")
+    return axes.figure
+
+
+FIGURES = {
+    "flow_seq2seq": seq2seq,
+    "flow_rnnsearch": rnnsearch,
+    "flow_luong": luong,
+    "flow_transformer": transformer,
+    "flow_ntm": ntm,
+}
 
 
 def _empty(width: float, height: float, across: tuple, up: tuple) -> Axes:
