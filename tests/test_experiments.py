@@ -9,8 +9,16 @@ import attention_jax
 from attention_jax import experiment
 from attention_jax.cli import main
 
-MAIN_METRIC = {"translation": "bleu"}
-INPUTS = {"translation": ["Sunday, November 22, 2026", "3 hours"]}
+MAIN_METRIC = {"translation": "bleu", "memory": "bits_per_sequence"}
+# Of a task, or of one experiment where each reads something else.
+INPUTS = {
+    "translation": ["Sunday, November 22, 2026", "3 hours"],
+    "memory/copy": ["[[0, 1, 1, 0], [1, 1, 0, 0]]", "[[1, 0, 0, 1]]"],
+    "memory/repeat_copy": ['{"vectors": [[0, 1, 1, 0]], "repeats": 3}'],
+    "memory/associative_recall": ["[[0,0,0,1],[1,1,0,1],[0,1,1,0],[1,0,0,0],[0,0,0,1],[1,1,0,1]]"],
+    "memory/ngrams": ["[0, 1, 1, 0, 1, 1]"],
+    "memory/priority_sort": ["[[0, 1, 1, 0, 0.5], [1, 1, 0, 0, -0.9], [1, 0, 0, 1, 0.7]]"],
+}
 
 
 @pytest.mark.parametrize("name", experiment.names())
@@ -22,8 +30,9 @@ def test_smoke_trains_evaluates_and_predicts(name, data_dir, tmp_path, capsys):
     task = name.split("/")[0]
     assert MAIN_METRIC[task] in metrics
     pictures = tmp_path / "own"
-    assert main(["predict", *folders, f"--pictures={pictures}", *INPUTS[task]]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(INPUTS[task])
+    inputs = INPUTS.get(name) or INPUTS[task]
+    assert main(["predict", *folders, f"--pictures={pictures}", *inputs]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(inputs)
     assert (tmp_path / "predictions" / "test.jsonl").is_file()
     assert list((tmp_path / "pictures").glob("*.png"))
 

@@ -73,14 +73,12 @@ class MemoryData:
         stream = 1 + zlib.crc32(name.encode())
         return Generated(sequences, self._config, data.seed, stream, size)
 
-    def inputs(self, lines: Sequence[str], targets: Sequence[str] | None = None) -> list[Batch]:
+    def inputs(self, lines: Sequence[str]) -> list[Batch]:
         """Sequences that a user wrote as JSON, one a line, as the split "input".
 
         Raises:
-          UserError: for a line that is no JSON, no sequence of this task, or too long; for targets.
+          UserError: for a line that is no JSON, no sequence of this task, or too long.
         """
-        if targets is not None:
-            raise UserError("a memory task knows its answers: leave out --target")
         limit = self._config.decode.max_steps
         tapes = [
             self.sequences.read(_parsed(line, f"input {number}"), f"input {number}", limit)

@@ -91,7 +91,7 @@ class RepeatCopy:
       normalised_over: the range of repeats that mean and variance are of; None: this one.
     """
 
-    bits: int = 8
+    bits: int = 6
     min_length: int = 1
     max_length: int = 10
     min_repeats: int = 1

@@ -15,7 +15,8 @@ class NGrams:
     """Bits by a table of chances that is drawn anew for each sequence; predict the next one.
 
     A bit is 1 with a chance that depends on the order - 1 bits before it; the chances come from
-    Beta(1/2, 1/2). What is scored are the bits that have so many before them.
+    Beta(1/2, 1/2). The first ones, which have fewer before them, are fair. A step sees the bit
+    before (the first a 0) and is to say its own: every bit of the sequence is scored.
 
     Attributes:
       length: bits of a sequence.
@@ -60,7 +61,7 @@ class NGrams:
             if step >= self.order - 1:
                 np.less(throws[step], table.take(first + context), out=bits[step])
             context = (2 * context + bits[step]) % self.contexts
-        return self._lay_out(bits[:-1].T, bits[1:].T)
+        return self._lay_out(bits.T)
 
     def longer(self) -> dict[str, Sequences]:
         return {"test_long": self.of_length(2 * self.length)}
@@ -69,26 +70,17 @@ class NGrams:
         return dataclasses.replace(self, length=length)
 
     def read(self, value: Any, name: str, limit: int) -> Tape:
-        """A list of bits."""
+        """A list of bits; the one that comes after them is predicted too."""
         if not isinstance(value, list) or any(bit not in (0, 1) for bit in value):
             raise UserError(f"{name} cannot be used: give a list of bits, as in [0, 1, 1, 0, 1]")
-        if len(value) < self.order - 1:
-            raise UserError(
-                f"{name} has {len(value)} bits and the first that is predicted needs "
-                f"{self.order - 1} before it: give as many or more"
-            )
-        written.check_steps(len(value), name, limit)
-        # What comes after the last bit is predicted too; nobody knows it.
-        bits = np.array([*value, 0], bool)[None]
-        return self._lay_out(bits[:, :-1], bits[:, 1:])
+        written.check_steps(len(value) + 1, name, limit)
+        # Nobody knows the last one.
+        return self._lay_out(np.array([*value, 0], bool)[None])
 
-    def _lay_out(self, seen: np.ndarray, following: np.ndarray) -> Tape:
-        steps = np.arange(seen.shape[1])
-        scored = np.broadcast_to(steps >= self.order - 2, seen.shape).copy()
-        return Tape(
-            seen[..., None].astype(np.float32),
-            (following & scored)[..., None].astype(np.float32),
-            scored,
-            np.full(seen.shape, -1, np.int32),
-            np.full(len(seen), len(steps) + 1, np.int32),
-        )
+    def _lay_out(self, bits: np.ndarray) -> Tape:
+        targets = bits[..., None].astype(np.float32)
+        inputs = np.zeros_like(targets)
+        inputs[:, 1:] = targets[:, :-1]
+        length = np.full(len(bits), bits.shape[1], np.int32)
+        source = np.full(bits.shape, -1, np.int32)
+        return Tape(inputs, targets, np.ones(bits.shape, bool), source, length)

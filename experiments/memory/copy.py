@@ -1,0 +1,64 @@
+"""The Neural Turing Machine copies what is longer than it ever saw (Graves 2014, §4.1).
+
+What it shows: a machine that writes each vector to the next slot and then reads them from the first
+has learned an algorithm, and goes on where training ended; an LSTM has learned lengths.
+
+    attention-jax train --config=memory/copy --workdir=W
+    attention-jax evaluate --workdir=W --split=test_long
+
+The default: vectors of 4 bits, 1 to 8 of them; `test_long` has 16, `--split=test_12` 12. The paper:
+8 bits, 1 to 20 vectors; both machines near 0.1 bits a sequence after 100,000 sequences, the LSTM at
+4.8 (figure 3); lengths up to 50 are near perfect, and 120 has one vector twice (figure 4).
+
+    attention-jax train --config=memory/copy:paper --workdir=W
+    attention-jax evaluate --workdir=W --split=test_120
+    attention-jax predict --workdir=W --pictures=DIR "[[0, 1, 1, 0], [1, 1, 0, 0]]"
+
+Arguments: `paper` (its sizes and optimiser); `lstm` (the machine with an LSTM for a controller);
+`control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).
+"""
+
+import ml_collections
+
+from attention_jax import experiment
+from attention_jax.experiment import Experiment, Folders
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+    """The default, or its variants by `arg`."""
+    from attention_jax import memories
+
+    words, _ = experiment.parse_arg(arg, memories.WORDS)
+    config = memories.default_config("copy", bits=4, min_length=1, max_length=8)
+    config.steps = 3500
+    config.model.update(hidden=(64,), slots=24, word=10)
+    config.optimizer.learning_rate = 2e-3
+    if "paper" in words:
+        config.sequences.update(bits=8, max_length=20)
+        config.model = memories.machine()
+        memories.train_as_the_paper(config, learning_rate=1e-4)
+    if "lstm" in words:
+        config.model.update(controller="lstm", hidden=(100,))
+    if "control" in words:
+        sizes = (3, 256, 3e-5) if "paper" in words else (1, 128, 2e-3)
+        memories.become_control(config, *sizes)
+    if "smoke" in words:
+        memories.shrink(config, max_length=3)
+    return config.lock()
+
+
+def build(config: ml_collections.ConfigDict, folders: Folders) -> Experiment:
+    """Vectors and a delimiter -> controller -> heads -> memory -> the same vectors."""
+    from attention_jax import memories
+    from attention_jax.data.memory_sequences import Copy
+    from attention_jax.models.ntm import NTM, LSTMControl
+
+    return memories.assemble(LSTMControl if config.control else NTM, Copy, config, folders)
+
+
+def sweep(trial) -> dict:
+    """Learning rate, and the memory before the first step (Collier & Beel 2018)."""
+    return {
+        "optimizer.learning_rate": trial.suggest_categorical("learning_rate", [1e-3, 2e-3]),
+        "model.initial": trial.suggest_categorical("initial", ["constant", "learned"]),
+    }

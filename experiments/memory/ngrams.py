@@ -1,0 +1,63 @@
+"""The Neural Turing Machine counts what followed what, and predicts by it (Graves 2014, §4.4).
+
+What it shows: each sequence has chances of its own, so the only way to predict is to count as it
+goes on. There is a best predictor, (N1 + 1/2) / (N0 + N1 + 1): the baseline `optimum`.
+
+    attention-jax train --config=memory/ngrams --workdir=W
+    attention-jax evaluate --workdir=W --split=test
+    attention-jax evaluate --config=memory/ngrams --baseline=optimum --split=test
+
+The default: 3-grams (4 chances), 60 bits. The paper: 6-grams (32 chances), 200 bits; both machines
+between 133.5 and 134 bits a sequence, the LSTM at 136 (figure 13).
+
+    attention-jax train --config=memory/ngrams:paper --workdir=W
+    attention-jax predict --workdir=W "[0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1]"
+
+Arguments: `paper` (its sizes and optimiser); `lstm` (the machine with an LSTM for a controller);
+`control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).
+"""
+
+import ml_collections
+
+from attention_jax import experiment
+from attention_jax.experiment import Experiment, Folders
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+    """The default, or its variants by `arg`."""
+    from attention_jax import memories
+
+    words, _ = experiment.parse_arg(arg, memories.WORDS)
+    config = memories.default_config("ngrams", length=60, order=3)
+    config.steps = 3000
+    config.model.update(hidden=(64,), slots=16, word=10)
+    config.optimizer.learning_rate = 2e-3
+    if "paper" in words:
+        config.sequences.update(length=200, order=6)
+        config.model = memories.machine()
+        memories.train_as_the_paper(config, learning_rate=3e-5)
+    if "lstm" in words:
+        config.model.update(controller="lstm", hidden=(100,))
+    if "control" in words:
+        sizes = (3, 128, 1e-4) if "paper" in words else (1, 128, 2e-3)
+        memories.become_control(config, *sizes)
+    if "smoke" in words:
+        memories.shrink(config, length=12)
+    return config.lock()
+
+
+def build(config: ml_collections.ConfigDict, folders: Folders) -> Experiment:
+    """Bits -> controller -> heads -> memory -> the chance of the next bit."""
+    from attention_jax import memories
+    from attention_jax.data.memory_sequences import NGrams
+    from attention_jax.models.ntm import NTM, LSTMControl
+
+    return memories.assemble(LSTMControl if config.control else NTM, NGrams, config, folders)
+
+
+def sweep(trial) -> dict:
+    """Learning rate and controller."""
+    return {
+        "optimizer.learning_rate": trial.suggest_categorical("learning_rate", [1e-3, 2e-3]),
+        "model.controller": trial.suggest_categorical("controller", ["feed_forward", "lstm"]),
+    }
