@@ -136,7 +136,8 @@ class Stacked(nn.Module):
         train: bool = False,
     ) -> tuple[tuple[Any, ...], Float[Array, "batch time features"]]:
         """Every layer's last carry, and the top layer's outputs."""
-        last, below = [], []
+        last: list[Any] = []
+        below: list[Array] = []
         for depth, layer in enumerate(self.layers):
             read = self.drop(below[-1], deterministic=not train) if depth else inputs
             carry, outputs = layer(read, mask, carries[depth] if carries else None)
@@ -161,7 +162,8 @@ class Stacked(nn.Module):
 
         A scan over time makes that projection for all steps before it begins.
         """
-        last, below = [], []
+        last: list[Any] = []
+        below: list[Array] = []
         for depth, (layer, carry) in enumerate(zip(self.layers, carries, strict=True)):
             if depth:
                 read = self.drop(below[-1], deterministic=not train)
