@@ -21,9 +21,8 @@ def test_forced_score_is_never_other_than_minus_the_loss_of_training():
 
 def test_forced_score_never_differs_from_what_the_search_said_of_the_sequence():
     table = tables(1)
-    found = beam_search(
-        step, table, start(6, 4, 6), beams=4, n_best=4, alpha=1.0, max_length=6, **TOKENS
-    )
+    options = {"beams": 4, "n_best": 4, "alpha": 1.0, "max_length": 6, **TOKENS}
+    found = jax.jit(lambda table: beam_search(step, table, start(6, 4, 6), **options))(table)
     tokens = np.asarray(found.tokens).reshape(24, 6)
     # The training face of the toy: all steps at once, from the tokens shifted right.
     last = np.concatenate([np.full((24, 1), BOS), tokens[:, :-1]], axis=1)

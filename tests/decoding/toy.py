@@ -84,8 +84,8 @@ def exhaustive(
 
 
 def sequence(hypotheses, example, place=0):
-    length = int(hypotheses.lengths[example, place])
-    return tuple(int(token) for token in hypotheses.tokens[example, place, :length])
+    length = int(np.asarray(hypotheses.lengths)[example, place])
+    return tuple(np.asarray(hypotheses.tokens)[example, place, :length].tolist())
 
 
 def assert_equal(a, b):
