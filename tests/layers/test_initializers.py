@@ -38,12 +38,20 @@ def test_bahdanau_starts_v_and_biases_at_zero():
     assert not np.any(BAHDANAU.bias(KEY, (9,)))
 
 
-@pytest.mark.parametrize(("paper", "bound"), [(SUTSKEVER, 0.08), (LUONG, 0.1)])
-def test_two_papers_draw_every_parameter_from_one_range(paper, bound):
-    params = GRU(4, initializers=paper).init(KEY, jnp.ones((1, 3)), method="project")
+def test_sutskever_draws_every_parameter_from_one_range():
+    params = GRU(4, initializers=SUTSKEVER).init(KEY, jnp.ones((1, 3)), method="project")
     for leaf in jax.tree.leaves(params):
         assert np.any(leaf)
-        assert np.abs(leaf).max() <= bound
+        assert np.abs(leaf).max() <= 0.08
+
+
+def test_luong_draws_every_part_from_one_range():
+    parts = LUONG._asdict()
+    assert parts.pop("forget_bias") == 0
+    for draw in parts.values():
+        drawn = np.asarray(draw(KEY, (1000,)))
+        assert -0.1 <= drawn.min() < -0.09
+        assert 0.09 < drawn.max() <= 0.1
 
 
 def test_only_the_forget_gate_starts_open():

@@ -148,6 +148,22 @@ def test_the_same_draws_look_at_the_same_words_whatever_the_batch(drawn):
     assert any(np.any(drawn(both, key)[1]["cross"] != looked["cross"]) for key in (1, 2, 3))
 
 
+def test_hard_attention_learns_where_to_look(parameters):
+    model = HARD.clone(cell="vanilla")
+    variables = parameters(model, SOURCE, MASK, INPUTS)
+
+    @jax.jit
+    @jax.grad
+    def gradient(variables, key):
+        draws = jax.random.split(key, 2)
+        train = {"train": True, "draws": draws, "rngs": {"dropout": key}}
+        return (model.apply(variables, *ARRAYS, **train)[0] ** 2).sum()
+
+    found = gradient(variables, jax.random.key(0))["params"]
+    assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves(found))
+    assert all(np.any(leaf) for leaf in jax.tree.leaves(found["decoder"]["attention"]))
+
+
 def test_only_hard_attention_wants_draws():
     kinds = "global", "local_m", "local_p", "hard"
     assert [kind for kind in kinds if MODEL.clone(kind=kind).samples] == ["hard"]
