@@ -95,6 +95,7 @@ def loop(name, arrays):
     )
 
 
+@jax.jit
 def write(memory, weights, amount, new):
     return addressing.add(addressing.erase(memory, weights, amount), weights, new)
 
@@ -122,7 +123,7 @@ def test_all_heads_erase_before_any_adds():
                 expected[b, i] *= 1 - arrays["weights"][b, h, i] * arrays["amount"][b, h]
             for h in range(HEADS):
                 expected[b, i] += arrays["weights"][b, h, i] * arrays["new"][b, h]
-    result = jax.jit(write)(*of(arrays, *WRITING))
+    result = write(*of(arrays, *WRITING))
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
 
@@ -252,7 +253,7 @@ def test_weights_stay_distributions_whatever_the_heads_say(seed, strength, sharp
 def test_content_likes_all_slots_of_an_empty_memory_equally():
     arrays = case()
     key, strength = of(arrays, "key", "strength")
-    alike = addressing.content(key, strength, jnp.zeros((BATCH, SLOTS, WORD)))
+    alike = jax.jit(addressing.content)(key, strength, np.zeros((BATCH, SLOTS, WORD), np.float32))
     np.testing.assert_allclose(alike, 1 / SLOTS, rtol=1e-6)
 
 

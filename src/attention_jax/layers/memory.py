@@ -207,4 +207,3 @@ class Memory(nn.Module):
             erase=jax.nn.sigmoid(writes[:, :, 0]),
             add=jnp.tanh(writes[:, :, 1]),
         )
-

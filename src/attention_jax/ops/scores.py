@@ -59,12 +59,13 @@ def cosine(
 
     Source: Graves 2014, eq. 6 (content-based addressing; the strength beta is the caller's).
     """
-    return dot(_unit(query), _unit(keys))
+    # Divided after the product: no normalised copy of the keys is made, nor its slopes.
+    return dot(query, keys) * _per_norm(query)[..., :, None] * _per_norm(keys)[..., None, :]
 
 
-def _unit(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+def _per_norm(x: Float[Array, "*batch features"]) -> Float[Array, "*batch"]:
     x = x.astype(jnp.float32)
-    return x * lax.rsqrt(jnp.sum(x * x, axis=-1, keepdims=True) + _NORM_FLOOR**2)
+    return lax.rsqrt(jnp.sum(x * x, axis=-1) + _NORM_FLOOR**2)
 
 
 def additive(
