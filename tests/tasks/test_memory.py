@@ -108,12 +108,16 @@ def test_wrong_bits_are_counted_where_they_are_asked_for_and_nowhere_else():
     assert [record["error"] for record in records] == list(np.concatenate(wrong))
 
 
-@pytest.mark.parametrize(("skip", "accuracy"), [(0, 1.0), (1, 0.0)])
+@pytest.mark.parametrize(("skip", "accuracy"), [(0, 1.0), (1, 1.0), (2, 0.0)])
 @pytest.mark.parametrize("heads", [1, 2])
 def test_the_read_head_is_right_where_what_is_to_be_said_was_written(skip, accuracy, heads):
+    # A copyist that skips one reads in each step what it has to say in the next. Of two heads it is
+    # enough that one is right; of two that are wrong, the first is one further still.
     _, metrics, _ = evaluate(Copyist(skip, heads))
-    # Of two heads it is enough that one is right: of the wrong ones, the first is one further.
     assert metrics["read_head_accuracy"] == accuracy
+    assert metrics["read_head_accuracy/same_step"] == (skip == 0)
+    if skip:
+        assert metrics["read_head_accuracy/step_before"] == (skip == 1)
 
 
 def test_rows_that_fill_up_a_batch_never_count():
@@ -188,6 +192,13 @@ def test_a_map_shows_where_each_answer_was_written_and_the_truth():
         assert one.keys[-1] == "001"
         assert [key[:BITS] for key in one.keys[:-1]] == one.queries
     assert {one.kind for one in maps} == {"read head"}
+
+
+def test_a_map_of_who_reads_early_is_of_the_step_before():
+    task, _, outputs = evaluate(Copyist(skip=1))
+    for one in task.maps("test", outputs):
+        assert one.title.endswith("read a step before")
+        np.testing.assert_array_equal(one.weights, np.eye(*one.weights.shape))
 
 
 def test_every_reading_head_has_its_map():

@@ -126,9 +126,11 @@ class Memory:
     def score(self, split: str, outputs: list[Batch]) -> dict[str, float]:
         """Bits by length, and the share of answers at which a head reads where it is to be found.
 
-        `read_head_accuracy`: of the steps that are to say what was seen at another, those at which
-        some reading head's largest weight stands on the slot on which some writing head's stood
-        when it was seen. (A step reads the memory before it writes.)
+        Of the steps that are to say what was seen at another, those count at which some reading
+        head's largest weight is on the slot on which some writing head's was when it was seen. The
+        output layer sees what was read in its own step and, through the controller, what was
+        read in the step before. Machines learn to use the one or the other: `read_head_accuracy` is
+        the larger share, `/same_step` and `/step_before` are both.
         """
         lengths = np.concatenate([output["length"] for output in outputs])
         bits = np.concatenate([output["bits"] for output in outputs])
@@ -136,10 +138,11 @@ class Memory:
             f"bits_per_sequence/length_{length}": float(bits[lengths == length].mean())
             for length in np.unique(lengths)
         }
-        if "read_slot" in outputs[0]:
-            found = np.sum([told.hits(output) for output in outputs], axis=0)
-            if found[1]:
-                metrics["read_head_accuracy"] = float(found[0] / found[1])
+        shares = _shares(outputs)
+        if shares:
+            metrics["read_head_accuracy"] = max(shares)
+            metrics["read_head_accuracy/same_step"] = shares[0]
+            metrics["read_head_accuracy/step_before"] = shares[1]
         return metrics
 
     def describe(self, split: str, outputs: list[Batch]) -> list[dict[str, Any]]:
@@ -180,15 +183,17 @@ class Memory:
     def maps(self, split: str, outputs: list[Batch]) -> list[AttentionMap]:
         """What each answer read, told by when it was written: Σ_slots read(t) · write(s).
 
-        One map a reading head (writing heads are averaged), of a few sequences from short to long.
-        None where an answer is no vector that was seen.
+        One map a reading head (writing heads are averaged), of a few sequences from short to long;
+        read(t) is of the step or of the one before, see `score`. None where an answer is no vector
+        that was seen.
         """
-        rows = told.by_number(outputs)
-        if "read" not in outputs[0]:
+        rows, shares = told.by_number(outputs), _shares(outputs)
+        if not shares:
             return []
+        early = shares.index(max(shares))
         places = {n: place for place, n in enumerate(sorted(rows))}
         chosen = sorted(rows) if split == INPUT else told.spread(rows, _MAPPED)
-        return [one for n in chosen for one in told.maps(rows[n], places[n])]
+        return [one for n in chosen for one in told.maps(rows[n], places[n], early)]
 
     def _run(
         self, params: Params, batch: Batch, rng: Rng, weights: bool = False
@@ -199,6 +204,14 @@ class Memory:
     def _draws(self, rng: Rng, batch: Batch) -> dict[str, Array]:
         """A random key a sequence, where the model's first memory is drawn."""
         return {"draws": example_keys(rng, batch)} if getattr(self.model, "samples", False) else {}
+
+
+def _shares(outputs: list[Batch]) -> list[float]:
+    """Of `told.found`, in the same step and in the one before; none where there is no telling."""
+    if "read_slot" not in outputs[0]:
+        return []
+    shares = [told.found(outputs, early) for early in (0, 1)]
+    return [share for share in shares if share is not None]
 
 
 def _bits(logits: Array, batch: Batch) -> Array:

@@ -12,14 +12,21 @@ STAGES = ("content", "gated", "shifted", "sharpened")
 _LARGEST_MAP = 20_000
 
 
-def hits(output: Batch) -> tuple[int, int]:
-    """(steps at which a head reads where the answer was written, steps that have such a place)."""
-    source = output["source_step"]
-    asked = source >= 0
-    rows = np.arange(len(source))[:, None]
-    written = output["write_slot"][rows, np.maximum(source, 0)]
-    found = (output["read_slot"][..., :, None] == written[..., None, :]).any((-1, -2))
-    return int((found & asked).sum()), int(asked.sum())
+def found(outputs: list[Batch], early: int) -> float | None:
+    """Share of the answers that have a source step, at which a head reads where it was written.
+
+    `early` 1 asks for the reading of the step before. None where no answer has such a step.
+    """
+    hits = asked = 0
+    for output in outputs:
+        answers = output["source_step"] >= 0
+        rows = np.arange(len(answers))[:, None]
+        written = output["write_slot"][rows, np.maximum(output["source_step"], 0)]
+        # No answer stands at the first step, where the roll brings in the last one.
+        read = np.roll(output["read_slot"], early, axis=1)
+        right = (read[..., :, None] == written[..., None, :]).any((-1, -2))
+        hits, asked = hits + int((right & answers).sum()), asked + int(answers.sum())
+    return hits / asked if asked else None
 
 
 def by_number(outputs: list[Batch]) -> dict[int, Batch]:
@@ -85,7 +92,7 @@ def draw_addressing(row: Batch) -> Figure:
     return viz.addressing(stages, list(drawn), f"addressing at step {row['staged']}")
 
 
-def maps(row: Batch, example: int) -> list[AttentionMap]:
+def maps(row: Batch, example: int, early: int) -> list[AttentionMap]:
     keys, queries = np.arange(heard(row).stop), np.flatnonzero(row["scored"])
     sources = row["source_step"][queries]
     if sources.max() < 0 or len(keys) * len(queries) > _LARGEST_MAP:
@@ -96,11 +103,11 @@ def maps(row: Batch, example: int) -> list[AttentionMap]:
     return [
         AttentionMap(
             example,
-            f"{len(keys)} steps heard, {len(queries)} answered",
+            f"{len(keys)} steps heard, {len(queries)} answered" + ", read a step before" * early,
             "read head" if len(heads) == 1 else f"read head {head + 1}",
             [_label(vector) for vector in said],
             [_label(vector) for vector in row["inputs"][keys]],
-            np.einsum("qs,khs->qk", read[queries, head], write[keys]) / write.shape[1],
+            np.einsum("qs,khs->qk", read[queries - early, head], write[keys]) / write.shape[1],
             ("answer", "input"),
             gold=[(query, int(key)) for query, key in enumerate(sources) if key >= 0],
         )
