@@ -41,14 +41,15 @@ def test_what_cannot_be_paired_is_never_scored(texts):
         corpus_scores(*texts)
 
 
-def test_each_length_is_scored_in_its_own_range_and_empty_ranges_are_left_out():
-    scores = by_source_length([A, B, A, B], [A, A, A, B], [9, 10, 19, 95])
+def test_each_length_is_scored_in_its_own_range_and_ranges_of_a_few_are_left_out():
+    lengths = [9, 10, 19, 95]
+    scores = by_source_length(5 * [A, B, A, B] + [A], 5 * [A, A, A, B] + [A], [*5 * lengths, 35])
     assert list(scores) == ["bleu/length_0_10", "bleu/length_10_20", "bleu/length_90_up"]
     assert scores["bleu/length_0_10"] == pytest.approx(100)
     assert scores["bleu/length_10_20"] == pytest.approx(
         corpus_scores([B, A], [A, A]).metrics["bleu"]
     )
-    assert list(by_source_length([A], [A], [4], edges=(0, 5))) == ["bleu/length_0_5"]
+    assert list(by_source_length([A] * 5, [A] * 5, [4] * 5, edges=(0, 5))) == ["bleu/length_0_5"]
 
 
 def test_the_error_rate_is_that_of_the_whole_corpus():
@@ -66,9 +67,11 @@ def test_right_and_empty_alignments_have_no_error():
     assert alignment_error_rate([], []) == 0
 
 
-def test_each_length_is_aligned_in_its_own_range_and_empty_ranges_are_left_out():
+def test_each_length_is_aligned_in_its_own_range_and_ranges_of_a_few_are_left_out():
     right, wrong = {(0, 0)}, {(1, 0)}
-    rates = alignment_by_source_length([right, wrong, right], [right, right, right], [9, 20, 29])
+    rates = alignment_by_source_length(
+        5 * [right, wrong, right] + [right], 16 * [right], [*5 * [9, 20, 29], 35]
+    )
     assert rates == {"aer/length_0_10": 0, "aer/length_20_30": 0.5}
 
 

@@ -15,6 +15,8 @@ from attention_jax.typing import Float
 Link = tuple[int, int]
 
 LENGTH_EDGES = (0, 10, 20, 30, 40, 50, 60, 70, 80, 90)
+FEWEST = 5
+"""Sentences that a range of lengths has at least: of one alone the score says nothing."""
 
 
 class CorpusScores(NamedTuple):
@@ -78,7 +80,7 @@ def by_source_length(
 
     Returns:
       `bleu/length_0_10` ... in 0..100, and `bleu/length_90_up` for lengths from the last edge on;
-      a range without a sentence is left out.
+      a range of fewer than `FEWEST` sentences is left out.
     """
     _require_pairs(hypotheses, references)
     scores = {}
@@ -89,7 +91,7 @@ def by_source_length(
 
 
 def _ranges(lengths: Sequence[int], edges: Sequence[int]) -> dict[str, list[int]]:
-    """Which sentences lie in each range of lengths that has any: "length_0_10" -> [0, 3]."""
+    """Which sentences lie in each range of lengths that has enough: "length_0_10" -> [0, 3]."""
     found = {}
     for low, high in [*itertools.pairwise(edges), (edges[-1], None)]:
         inside = [
@@ -97,7 +99,7 @@ def _ranges(lengths: Sequence[int], edges: Sequence[int]) -> dict[str, list[int]
             for n, length in enumerate(lengths)
             if low <= length and (high is None or length < high)
         ]
-        if inside:
+        if len(inside) >= FEWEST:
             found[f"length_{low}_{'up' if high is None else high}"] = inside
     return found
 
@@ -148,7 +150,8 @@ def alignment_by_source_length(
       edges: see `by_source_length`.
 
     Returns:
-      `aer/length_0_10` ... in 0..1; a range without a sentence is left out.
+      `aer/length_0_10` ... in 0..1; a range of fewer than `FEWEST` sentences
+      is left out.
     """
     return {
         f"aer/{name}": alignment_error_rate([links[n] for n in inside], [sure[n] for n in inside])
