@@ -87,10 +87,10 @@ class StackedLSTM(nn.Module):
         read: Float[Array, "batch read_features"],
     ) -> tuple[tuple[LSTMState, ...], Float[Array, "batch features"]]:
         """Every layer's next state, and h_t, the top layer's output."""
-        following, output = [], None
-        for cell, state in zip(self.cells, carry, strict=True):
-            gates = projected + self.read(read) if output is None else cell.project(output)
-            state, output = cell.step(state, gates)
+        first, output = self.cells[0].step(carry[0], projected + self.read(read))
+        following = [first]
+        for cell, state in zip(self.cells[1:], carry[1:], strict=True):
+            state, output = cell.step(state, cell.project(output))
             following.append(state)
         return tuple(following), output
 

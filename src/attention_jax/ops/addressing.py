@@ -59,7 +59,7 @@ def interpolate(
 def shifts_from_scores(
     raw: Float[Array, "*batch heads shifts"],
 ) -> Float[Array, "*batch heads shifts"]:
-    """s = softmax over the allowed integer shifts -D .. D, in this order, in float32.
+    """Softmax over the allowed integer shifts -D .. D, in this order, in float32.
 
     Source: Graves 2014, §3.3.2, the first of the two forms.
     """
@@ -69,7 +69,7 @@ def shifts_from_scores(
 def shifts_from_scalar(
     amount: Float[Array, "*batch heads"], max_shift: int
 ) -> Float[Array, "*batch heads {2*max_shift+1}"]:
-    """s of a shift by a real number: 6.7 slots are s(6) = 0.3 and s(7) = 0.7.
+    """A shift by a real number: of 6.7 slots, s(6) = 0.3 and s(7) = 0.7.
 
     The number is the lower bound of a uniform distribution of width one. Seen from an integer d
     that is s(d) = max(0, 1 - |amount - d|), which has a slope everywhere (at an integer the mean of
@@ -94,10 +94,10 @@ def shift(
     Source: Graves 2014, eq. 8.
     """
     reach = shifts.shape[-1] // 2
-    return sum(
-        shifts[..., place, None] * jnp.roll(weights, place - reach, axis=-1)
-        for place in range(shifts.shape[-1])
-    )
+    moved = shifts[..., :1] * jnp.roll(weights, -reach, axis=-1)
+    for place in range(1, shifts.shape[-1]):
+        moved += shifts[..., place, None] * jnp.roll(weights, place - reach, axis=-1)
+    return moved
 
 
 def sharpen(
@@ -136,7 +136,7 @@ def address(
 def read(
     weights: Float[Array, "*batch heads slots"], memory: Float[Array, "*batch slots word"]
 ) -> Float[Array, "*batch heads word"]:
-    """r = Σ_i w(i) M(i), in the memory's type.
+    """Read vector r = Σ_i w(i) M(i), in the memory's type.
 
     Source: Graves 2014, eq. 2.
     """
