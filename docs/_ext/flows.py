@@ -139,7 +139,7 @@ def luong() -> Figure:
 
 def transformer() -> Figure:
     """Blocks from the bottom up; every decoder block reads what comes out of the encoder."""
-    axes = _empty(7.2, 4.7, (-2.3, 8.6), (-1.5, 5.3))
+    axes = _empty(7.2, 4.7, (-2.5, 8.4), (-1.5, 5.3))
     sides = {
         0.0: ("$x_1 \\dots x_n$", _BLUE, ["self-attention", "feed-forward"]),
         5.6: (
@@ -156,13 +156,16 @@ def transformer() -> Figure:
             y = place + 0.95
             _arrow(axes, (x, y - 0.72), (x, y - 0.3))
             _box(axes, x, y, part, _ORANGE if "attention" in part else colour, wide=3.0)
-        _note(axes, x + 1.75, y, r"$\times N$")
-    _line(axes, [(0, 2.25), (0, 2.85), (2.7, 2.85), (2.7, 1.95)])
+        frame = {"boxstyle": "round,pad=0,rounding_size=0.2", "fill": False, "edgecolor": FAINT}
+        block = FancyBboxPatch((x - 1.75, 0.47), 3.5, len(parts) - 0.04, linewidth=0.8, **frame)
+        axes.add_patch(block)
+        _note(axes, x - 2.05, y, r"$N \times$")
+    _line(axes, [(0, 2.25), (0, 2.95), (2.7, 2.95), (2.7, 1.95)])
     _arrow(axes, (2.7, 1.95), (4.06, 1.95))
-    _note(axes, 2.75, 3.05, "keys and values, projected once")
-    _note(axes, 1.0, 4.05, r"around each box: LayerNorm$(x + f(x))$")
+    _note(axes, 1.2, 3.15, "keys and values, projected once")
+    _note(axes, 1.0, 4.05, r"around each coloured box: LayerNorm$(x + f(x))$")
     _arrow(axes, (5.6, 3.25), (5.6, 3.75))
-    _box(axes, 5.6, 4.05, "embeddings again, softmax", INK, wide=3.0)
+    _box(axes, 5.6, 4.05, "tied output, softmax", INK, wide=3.0)
     _arrow(axes, (5.6, 4.35), (5.6, 4.75))
     _word(axes, 5.6, 5.0, "$y_1 \\dots y_m$")
     return axes.figure

@@ -118,7 +118,7 @@ def stepped(variables, max_length, steps):
 def test_a_cache_never_changes_what_is_read(over_itself):
     variables, apply = over_itself
     cache, read = stepped(variables, TIME + 2, TIME)
-    assert cache.keys.shape == cache.values.shape == (BATCH, TIME + 2, HEADS, HEAD_DIM)
+    assert cache.keys.shape == cache.values.shape == (BATCH, HEADS, TIME + 2, HEAD_DIM)
     expected, _ = apply(variables, X, causal=True)
     np.testing.assert_allclose(read.swapaxes(0, 1), expected, atol=1e-5)
 

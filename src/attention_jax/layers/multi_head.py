@@ -12,15 +12,19 @@ from jax import lax
 
 from attention_jax.errors import UserError
 from attention_jax.ops import masks
-from attention_jax.ops.attend import attend_fused, attend_heads
+from attention_jax.ops.attend import attend, attend_fused, attend_heads
+from attention_jax.ops.scores import scaled_dot
 from attention_jax.typing import Array, Bool, Float, Int
 
 
 class KeyValueCache(NamedTuple):
-    """What is read, projected for every head."""
+    """What is read, projected for every head.
 
-    keys: Float[Array, "batch time heads head_dim"]
-    values: Float[Array, "batch time heads head_dim"]
+    Heads before time: a step then reads its head's keys as they lie, without a copy.
+    """
+
+    keys: Float[Array, "batch heads time head_dim"]
+    values: Float[Array, "batch heads time head_dim"]
 
 
 class _Split(nn.Module):
@@ -88,7 +92,7 @@ class MultiHeadAttention(nn.Module):
 
     def project(self, memory: Float[Array, "batch keys memory_features"]) -> KeyValueCache:
         """The memory's keys and values."""
-        return KeyValueCache(*self.key_value(memory))
+        return KeyValueCache(*(jnp.swapaxes(part, 1, 2) for part in self.key_value(memory)))
 
     def __call__(
         self,
@@ -106,7 +110,8 @@ class MultiHeadAttention(nn.Module):
         Without `weights` no [queries, keys] array outlives the call; see `ops.attend.attend_fused`.
         """
         (query,) = self.query(x)
-        context, attended = _attend(query, memory, mask, weights=weights)
+        keys, values = (jnp.swapaxes(part, 1, 2) for part in memory)
+        context, attended = _attend(query, keys, values, mask, weights=weights)
         return self.output(_side_by_side(context)), attended
 
 
@@ -148,13 +153,12 @@ class MultiHeadSelfAttention(nn.Module):
         With `causal` no position reads a later one.
         """
         query, keys, values = self.query_key_value(x)
-        memory = KeyValueCache(keys, values)
-        context, attended = _attend(query, memory, mask, causal=causal, weights=weights)
+        context, attended = _attend(query, keys, values, mask, causal=causal, weights=weights)
         return self.output(_side_by_side(context)), attended
 
     def start(self, rows: int, max_length: int) -> KeyValueCache:
         """An empty cache for that many steps; rows lead, so that a search can reorder them."""
-        shape = (rows, max_length, self.heads, self.features // self.heads)
+        shape = (rows, self.heads, max_length, self.features // self.heads)
         zeros = jnp.zeros(shape, self.dtype)
         return KeyValueCache(zeros, zeros)
 
@@ -171,26 +175,27 @@ class MultiHeadSelfAttention(nn.Module):
         query, *new = self.query_key_value(x)
         cache = KeyValueCache(
             *(
-                lax.dynamic_update_slice_in_dim(old, entry[:, None], time, axis=1)
+                lax.dynamic_update_slice_in_dim(old, entry[:, :, None], time, axis=2)
                 for old, entry in zip(cache, new, strict=True)
             )
         )
-        max_length = cache.keys.shape[1]
+        max_length = cache.keys.shape[2]
         so_far = masks.padding(jnp.asarray(time) + 1, max_length)
         # One query: its weights are no larger than what it reads, and nothing is to be fused.
-        context, _ = attend_heads(query[:, None], *cache, so_far[None])
-        read = self.output(_side_by_side(context[:, 0]))
+        context, _ = attend(scaled_dot(query[:, :, None], cache.keys), cache.values, so_far)
+        read = self.output(_side_by_side(context[:, :, 0]))
         return cache, jnp.where(time < max_length, read, jnp.nan)
 
 
 def _attend(
     query: Array,
-    memory: KeyValueCache,
+    keys: Array,
+    values: Array,
     mask: Array | None,
     *,
     weights: bool,
     causal: bool = False,
 ) -> tuple[Array, Array | None]:
     if weights:
-        return attend_heads(query, *memory, mask, causal=causal)
-    return attend_fused(query, *memory, mask, causal=causal), None
+        return attend_heads(query, keys, values, mask, causal=causal)
+    return attend_fused(query, keys, values, mask, causal=causal), None

@@ -31,12 +31,12 @@ class SourceMemory(NamedTuple):
     """All that decoding needs of a source; never copied per beam."""
 
     layers: tuple[KeyValueCache, ...]
-    """Keys and values for each decoder block, [batch source_time heads head_dim]."""
+    """Keys and values for each decoder block, [batch heads source_time head_dim]."""
     mask: Bool[Array, "batch source_time"]
 
 
 class DecoderCarry(NamedTuple):
-    """What the steps so far left for each block, [rows max_length heads head_dim]."""
+    """What the steps so far left for each block, [rows heads max_length head_dim]."""
 
     layers: tuple[KeyValueCache, ...]
 

@@ -17,7 +17,7 @@ from attention_jax.typing import Array, Float, Int
 
 
 class StepCarry(NamedTuple):
-    """What the steps so far left for each block, [rows max_length heads head_dim]."""
+    """What the steps so far left for each block, [rows heads max_length head_dim]."""
 
     layers: tuple[KeyValueCache, ...]
 
