@@ -15,7 +15,18 @@ NOTEBOOKS = sorted((ROOT / "colabs").glob("*.ipynb"))
 # One folder in another, from the root: dates (7/23/13) and addresses (https://...) are no paths.
 ABSOLUTE_PATH = re.compile(r"""(?:^|[\s"'(=])(?:/[\w.-]+/[\w.-]+|[A-Z]:\\)""", re.MULTILINE)
 
+# What `make test` runs; the others run in `make test-all`.
+IN_MAKE_TEST = ("start_here", "translation")
+
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+each_in_its_turn = pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[] if path.stem in IN_MAKE_TEST else pytest.mark.long)
+        for path in NOTEBOOKS
+    ],
+    ids=lambda path: path.stem,
+)
 
 
 def read(path):
@@ -51,7 +62,7 @@ def environment(data_dir, tmp_path, monkeypatch):
     return dict(os.environ)
 
 
-@each_notebook
+@each_in_its_turn
 def test_every_cell_runs(path, environment, tmp_path):
     notebook = read(path)
     committed = pictures(code_cells(notebook))

@@ -51,10 +51,15 @@ def test_gold_centres_and_windows_stand_at_their_query():
         (0.2, 1),
         (3.0, 2),
     ]
-    # Within the source: neither before its first position nor behind its last.
+    # Whole keys, and none before the source's first or behind its last.
     edges = [(box.get_x(), box.get_x() + box.get_width()) for box in windows]
-    assert edges == pytest.approx([(0, 2), (-0.5, 1.2), (2, 3.5)])
+    np.testing.assert_allclose(edges, [(-0.5, 2.5), (-0.5, 1.5), (1.5, 3.5)])
     assert not panels(figure)["global"].lines
+
+
+def test_a_centre_at_the_very_end_never_moves_the_matrix():
+    figure = maps_beside({"local-p": attention()}, centers={"local-p": [0.0, 2.0, 3.9]}, radius=1)
+    assert panels(figure)["local-p"].get_xlim() == (-0.5, len(KEYS) - 0.5)
 
 
 def test_different_sentences_are_refused():

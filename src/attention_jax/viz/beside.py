@@ -1,5 +1,6 @@
 """Many attention maps on one page: the scores side by side, the heads of every layer."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -24,7 +25,7 @@ def maps_beside(
     Args:
       maps: title -> map; all of the same queries and keys.
       centers: title -> p_t of each query, in positions of the keys: a dot each (local attention).
-      radius: D, the window about a centre: outlined where it is above 0.
+      radius: D: where it is above 0 the keys within D of a centre are outlined, the window.
       columns: matrices in a row at most.
 
     Raises:
@@ -100,6 +101,7 @@ def _grid(
         row, column = divmod(place, columns)
         axes = panels[row, column]
         axes.imshow(matrix, cmap="Blues", vmin=0, vmax=1, aspect="equal", interpolation="nearest")
+        axes.autoscale(False)
         axes.set_title(title, fontsize=8, color=INK, pad=4)
         axes.xaxis.tick_top()
         axes.set_xticks(range(len(across)), across if row == 0 else [], rotation=90, **style)
@@ -120,11 +122,15 @@ def _outline(axes: Axes, gold: Collection[tuple[int, int]] | None) -> None:
 
 
 def _centers(axes: Axes, centers: Sequence[float], radius: int) -> None:
-    last = axes.get_xlim()[1]
+    last = int(axes.get_xlim()[1])
     for query, center in enumerate(centers):
         if radius:
-            left, right = max(center - radius, -0.5), min(center + radius, last)
+            # Whole cells: a key is in the window or it is not, however p_t lies between keys.
+            left = max(math.ceil(center - radius), 0) - 0.5
+            right = min(math.floor(center + radius), last) + 0.5
             box = Rectangle((left, query - 0.5), right - left, 1, fill=False)
             box.set(edgecolor=COLOURS[2], linewidth=0.6)
             axes.add_patch(box)
-        axes.plot(center, query, "o", color=COLOURS[2], markersize=3, markeredgewidth=0)
+        # p_t may be as large as the source's length: past the middle of its last key.
+        style = {"color": COLOURS[2], "markersize": 3, "markeredgewidth": 0, "clip_on": False}
+        axes.plot(center, query, "o", **style)
