@@ -109,6 +109,9 @@ class Devices:
 
         A batch that the devices do not divide (a user's single sentence) goes whole to each.
         """
+        if len(self.devices) == 1 and jax.process_count() == 1:
+            # A compiled function takes NumPy's arrays as they are: in 20 µs, and not in 500.
+            return batch
         rows = len(batch["index"]) * jax.process_count()
         sharding = self._whole if rows % len(self.devices) else self._split
         return jax.tree.map(
