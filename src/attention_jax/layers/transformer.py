@@ -224,19 +224,15 @@ class Stack(nn.Module):
         With `weights`: {"self": [batch layers heads time time]}, and with a memory also "cross":
         [batch layers heads time keys].
         """
-        over_itself, over_memory = [], []
+        maps: dict[str, list[Array]] = {}
         for block, of_block in zip(self.blocks, memory or [None] * self.layers, strict=True):
             x, to_self, to_memory = block(
                 x, mask, of_block, memory_mask, train=train, weights=weights
             )
-            over_itself.append(to_self)
-            over_memory.append(to_memory)
-        maps = {"self": over_itself, "cross": over_memory} if weights else {}
-        return self._finish(x), {
-            name: jnp.stack(layers, axis=1)
-            for name, layers in maps.items()
-            if layers[0] is not None
-        }
+            for name, attended in (("self", to_self), ("cross", to_memory)):
+                if attended is not None:
+                    maps.setdefault(name, []).append(attended)
+        return self._finish(x), {name: jnp.stack(layers, axis=1) for name, layers in maps.items()}
 
     def start(self, rows: int, max_length: int) -> tuple[KeyValueCache, ...]:
         """An empty cache for every block.
