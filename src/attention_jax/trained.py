@@ -105,7 +105,8 @@ def _newest(checkpoints: Checkpoints, keep: int, count: int, workdir: Path) -> l
     if len(newest) < count:
         raise UserError(
             f"--checkpoint={_AVERAGE}{count} needs the {count} newest checkpoints and {workdir} "
-            f"keeps {len(newest)}: train with --config.keep={count} to have as many"
+            f"keeps {len(newest)}: train with --config.keep={count} and a checkpoint_every that "
+            "makes as many"
         )
     return newest[-count:]
 

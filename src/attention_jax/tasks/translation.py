@@ -109,8 +109,9 @@ class Translation:
         The smoothed target gives 1 - e to the token and e to all tokens alike (Szegedy 2016, §7);
         the perplexity comes from the unsmoothed sum.
         """
-        samples = getattr(self.model, "samples", False)
-        draws = {"draws": example_keys(rng, batch)} if samples else {}
+        draws: dict[str, Any] = {}
+        if getattr(self.model, "samples", False):
+            draws["draws"] = example_keys(rng, batch)
         logits, _ = self.model.apply(
             {"params": params},
             *_inputs(batch),

@@ -118,11 +118,9 @@ class Reader:
             for place, n in enumerate(_spread(split, rows, examples, _PICTURED)):
                 figures[f"alignment_{place}"] = self._map(rows[n], examples.sources[n])
                 for found in self._heads(rows[n], examples.sources[n]):
-                    sides = found.queries, found.keys
+                    queries, keys = found.queries, found.keys
                     figures[f"{found.kind}_heads_{place}"] = head_maps(
-                        found.weights,
-                        *(side.labels for side in sides),
-                        title=" to ".join(side.name for side in sides),
+                        found.weights, queries.labels, keys.labels, f"{queries.name} to {keys.name}"
                     )
         if buckets := by_length(metrics, "bleu"):
             figures["length"] = length_curve(
