@@ -15,7 +15,7 @@ INPUTS = {
     "translation": ["Sunday, November 22, 2026", "3 hours"],
     "memory/copy": ["[[0, 1, 1, 0], [1, 1, 0, 0]]", "[[1, 0, 0, 1]]"],
     "memory/repeat_copy": ['{"vectors": [[0, 1, 1, 0]], "repeats": 3}'],
-    "memory/associative_recall": ["[[0,0,0,1],[1,1,0,1],[0,1,1,0],[1,0,0,0],[0,0,0,1],[1,1,0,1]]"],
+    "memory/associative_recall": ["[[0,0,0,1,1,0], [1,1,0,1,0,0], [0,1,1,0,0,1], [1,1,0,1,0,0]]"],
     "memory/ngrams": ["[0, 1, 1, 0, 1, 1]"],
     "memory/priority_sort": ["[[0, 1, 1, 0, 0.5], [1, 1, 0, 0, -0.9], [1, 0, 0, 1, 0.7]]"],
 }
