@@ -9,6 +9,7 @@
     time       steps of a sequence
     vocab      entries of a vocabulary
     slots, word       rows and columns of a memory
+    shifts     integer moves of a head along the slots, -max_shift .. max_shift
     height, width     of an image or feature map
 
 A shape string names axes in this order: "*batch queries keys". Masks are boolean, True = may

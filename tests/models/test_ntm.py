@@ -324,35 +324,31 @@ def test_gradients_are_never_infinite_at_the_extremes(name, parameters):
             assert np.all(np.isfinite(leaf))
 
 
+both_types = pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+
+
 @pytest.mark.long
-@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+@both_types
 @every_machine
-def test_ten_thousand_steps_never_make_a_value_that_is_not_a_number(name, dtype, parameters):
+def test_a_sequence_of_ten_thousand_steps_never_makes_a_value_that_is_not_a_number(
+    name, dtype, parameters
+):
     model = MODELS[name].clone(dtype=dtype)
     # Ten times the usual: heads that sharpen hard and write all the time.
     variables = jax.tree.map(lambda leaf: 10 * leaf, parameters(MODELS[name], jnp.array(INPUTS)))
     inputs = np.random.default_rng(2).normal(size=(1, 10_000, CHANNELS)).astype(np.float32)
-
-    @jax.jit
-    def whole(variables, inputs):
-        def loss(variables):
-            logits, happened = model.apply(variables, inputs, weights=True)
-            return (logits[:, -1] ** 2).sum(), (logits, happened)
-
-        (_, seen), gradient = jax.value_and_grad(loss, has_aux=True)(variables)
-        return jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), (seen, gradient))
-
-    assert all(jax.tree.leaves(whole(variables, inputs)))
+    seen = jax.jit(partial(model.apply, weights=True))(variables, inputs)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(seen))
 
 
 def test_training_memory_grows_with_the_carries_alone():
-    model = NTM(OUTPUTS, hidden=(8,), slots=64, word=16, read_heads=4, write_heads=4)
+    model = NTM(OUTPUTS, hidden=(8,), slots=64, word=16, read_heads=2)
     time = 50
     inputs = jnp.zeros((2, time, CHANNELS))
     variables = jax.eval_shape(model.init, jax.random.key(0), inputs)
     gradient = jax.grad(lambda variables: model.apply(variables, inputs)[0].sum())
     analysis = jax.jit(gradient).lower(variables).compile().memory_analysis()
-    carries = time * 2 * (64 * 16 + 8 * 64 + 4 * 16) * 4
+    carries = time * 2 * (64 * 16 + 3 * 64 + 2 * 16) * 4
     assert analysis.temp_size_in_bytes < 1.5 * carries
 
 
@@ -398,3 +394,13 @@ def test_a_tiny_batch_is_learned_by_heart_from_the_golden_first_step(name, param
         f"({curve[0]:.4f}, {curve[1]:.4f}). If the model was meant to change, write these into "
         "GOLDEN and say in the commit why they changed; if not, the change is a mistake."
     )
+
+
+@pytest.mark.long
+@both_types
+@every_machine
+def test_ten_thousand_updates_never_make_a_loss_that_is_not_a_number(name, dtype, parameters):
+    variables = parameters(MODELS[name], jnp.array(INPUTS))
+    curve = losses(MODELS[name].clone(dtype=dtype), variables, steps=10_000, learning_rate=0.01)
+    assert np.isfinite(curve).all()
+    assert curve[-1] < 0.05
