@@ -199,9 +199,10 @@ class Memory:
         self, params: Params, batch: Batch, rng: Rng, weights: bool = False
     ) -> tuple[Array, dict[str, Array]]:
         draws = self._draws(rng, batch)
-        return self.model.apply({"params": params}, batch["inputs"], weights=weights, **draws)
+        found: Any = self.model.apply({"params": params}, batch["inputs"], weights=weights, **draws)
+        return found
 
-    def _draws(self, rng: Rng, batch: Batch) -> dict[str, Array]:
+    def _draws(self, rng: Rng, batch: Batch) -> dict[str, Any]:
         """A random key a sequence, where the model's first memory is drawn."""
         return {"draws": example_keys(rng, batch)} if getattr(self.model, "samples", False) else {}
 

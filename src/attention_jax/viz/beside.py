@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -132,5 +133,10 @@ def _centers(axes: Axes, centers: Sequence[float], radius: int) -> None:
             box.set(edgecolor=COLOURS[2], linewidth=0.6)
             axes.add_patch(box)
         # p_t may be as large as the source's length: past the middle of its last key.
-        style = {"color": COLOURS[2], "markersize": 3, "markeredgewidth": 0, "clip_on": False}
+        style: dict[str, Any] = {
+            "color": COLOURS[2],
+            "markersize": 3,
+            "markeredgewidth": 0,
+            "clip_on": False,
+        }
         axes.plot(center, query, "o", **style)
