@@ -161,7 +161,7 @@ def test_more_checkpoints_to_average_than_were_kept(says, trained):
         ("max_length=0", "max_length is 0"),
         ("min_length=-1", "min_length is -1"),
         ("extra_length=-1", "extra_length is -1"),
-        ("min_length=200", "min_length is 200 and max_length is 150: no translation has both"),
+        ("min_length=200", "min_length is 200 and max_length is 24: no translation has both"),
         ("unknown=guess", "unknown is 'guess': choose copy or dictionary"),
     ],
 )
