@@ -49,6 +49,7 @@ COMMANDS = {
     "rerun",
     "seeds",
     "sweep",
+    "sweep_trials",
     "cli",
     "using",
     "__init__",

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from attention_jax import experiment, results, sweep
+from attention_jax import experiment, results, sweep, sweep_trials
 from attention_jax.cli import main
 from attention_jax.layers.attention import make_attention
 from attention_jax.training.interruption import Stop
@@ -132,7 +132,7 @@ def test_a_sweep_goes_on_with_the_trial_that_was_interrupted(data_dir, tmp_path,
     assert again.finished[1].params == begun.params
     assert again.choices(begun.params) == values
     assert (tmp_path / "trials" / "1" / "metrics.jsonl").is_file()
-    sweep.print_table(again)
+    sweep_trials.print_table(again)
     assert "learning_rate" in capsys.readouterr().out
 
 
@@ -145,7 +145,7 @@ def test_a_sweep_goes_on_with_the_trial_that_was_interrupted(data_dir, tmp_path,
     ],
 )
 def test_choices_are_one_word_that_a_row_can_name(choices, name):
-    assert sweep.choice_name(choices) == name
+    assert sweep_trials.choice_name(choices) == name
     assert results.names_in(f"family:aer/{name}") == [("family", f"aer/{name}")]
 
 
@@ -189,7 +189,7 @@ def test_every_choice_of_a_grid_is_valid_and_has_a_name_of_its_own(name, arg, co
     choose = source.module.sweep
     found = grid((lambda trial: choose(trial, arg)) if arg else choose)
     assert len(found) == count
-    assert len({sweep.choice_name(chosen) for chosen in found}) == count
+    assert len({sweep_trials.choice_name(chosen) for chosen in found}) == count
     for chosen in found:
         config = source.config().unlock()
         experiment.override(config, chosen)

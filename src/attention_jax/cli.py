@@ -185,14 +185,14 @@ def measure(arguments: Sequence[str]):
     """
     options, rest = _parser().parse_known_args(arguments)
     if options.run is _sweep:
-        from attention_jax.sweep import as_measured
+        from attention_jax.sweep_trials import as_measured
 
         return as_measured(_trials(options, _overrides(rest)), options.split, options.record)
     return using.measure(options, _overrides(rest))
 
 
 def _sweep(options, overrides: list[str]) -> int:
-    from attention_jax import measuring, sweep
+    from attention_jax import measuring, sweep_trials
     from attention_jax.training.interruption import Stop
 
     if options.record:
@@ -200,10 +200,10 @@ def _sweep(options, overrides: list[str]) -> int:
     trials = _trials(options, overrides)
     stop = trials.run(options.trials)
     if stop is Stop.NO and options.record:
-        picture, path = sweep.record(trials, options.split, options.record)
+        picture, path = sweep_trials.record(trials, options.split, options.record)
         print(f"drawn in {picture}; recorded in {path}", file=sys.stderr)
     elif trials.finished:
-        sweep.print_table(trials)
+        sweep_trials.print_table(trials)
     return _EXIT[stop.name]
 
 

@@ -36,6 +36,8 @@ class Attended(NamedTuple):
 class Attention(nn.Module):
     """context = Σ_i softmax(score(query, key_i)) value_i, over all keys.
 
+    The other kinds are this with another reading.
+
     Source: Bahdanau 2015, §3.1; Luong 2015, §3.1; which of them is the scorer's.
 
     Attributes:
@@ -66,7 +68,7 @@ class Attention(nn.Module):
         return Attended(*attend(self.scorer(query, projected_keys), values, mask))
 
 
-class HardAttention(nn.Module):
+class HardAttention(Attention):
     """context = value_i for one i, drawn with probability softmax(score(query, key_i)).
 
     The gradient is straight-through: that of the soft weights.
@@ -76,14 +78,6 @@ class HardAttention(nn.Module):
     Attributes:
       scorer: one of `layers.scorers`.
     """
-
-    scorer: nn.Module
-
-    def project_keys(
-        self, keys: Float[Array, "*batch keys key_features"]
-    ) -> Float[Array, "*batch keys projected_features"]:
-        """What the scorer needs of the keys."""
-        return self.scorer.project_keys(keys)
 
     def __call__(
         self,
@@ -119,7 +113,7 @@ def _at_each(time: Time, draws: Array, queries: int) -> Array:
     return folded.reshape(*draws.shape, queries)
 
 
-class LocalAttention(nn.Module):
+class LocalAttention(Attention):
     """Attention to the window [p_t - D, p_t + D] alone; no other key is read.
 
     Monotonic (local-m): p_t = t, softmax over the window. Predictive (local-p):
@@ -137,17 +131,10 @@ class LocalAttention(nn.Module):
       dtype: of the matrix products.
     """
 
-    scorer: nn.Module
     radius: int
     predictive: bool = False
     initializers: Initializers = HOUSE
     dtype: Any = jnp.float32
-
-    def project_keys(
-        self, keys: Float[Array, "*batch keys key_features"]
-    ) -> Float[Array, "*batch keys projected_features"]:
-        """What the scorer needs of the keys."""
-        return self.scorer.project_keys(keys)
 
     @nn.compact
     def __call__(
@@ -197,9 +184,6 @@ class LocalAttention(nn.Module):
         return local.predictive_center(query.astype(self.dtype), weight, v, lengths)
 
 
-AnyAttention = Attention | HardAttention | LocalAttention
-
-
 def make_attention(
     kind: str,
     score: str,
@@ -210,7 +194,7 @@ def make_attention(
     radius: int,
     initializers: Initializers = HOUSE,
     dtype: Any = jnp.float32,
-) -> AnyAttention:
+) -> Attention:
     """The attention of a kind and a score.
 
     Args:

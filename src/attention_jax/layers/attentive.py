@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from attention_jax.layers.attention import AnyAttention, Attended
+from attention_jax.layers.attention import Attended, Attention
 from attention_jax.layers.cells import CellState
 from attention_jax.layers.initializers import HOUSE, Initializers
 from attention_jax.layers.recurrent import Stacked
@@ -61,7 +61,7 @@ class AttentiveDecoder(nn.Module):
     """
 
     stack: Stacked
-    attention: AnyAttention
+    attention: Attention
     features: int
     tells: str
     initializers: Initializers = HOUSE

@@ -18,6 +18,7 @@ from attention_jax.tasks.protocol import (
     Aux,
     State,
     Update,
+    by_number,
     example_keys,
     one_optimizer_update,
 )
@@ -147,7 +148,7 @@ class Memory:
 
     def describe(self, split: str, outputs: list[Batch]) -> list[dict[str, Any]]:
         """What was heard and said, as JSON; the answer, wrong bits and bits where it is known."""
-        rows, records = told.by_number(outputs), []
+        rows, records = by_number(outputs), []
         for n in sorted(rows):
             row, scored = rows[n], rows[n]["scored"]
             said = row["chances"][scored]
@@ -167,7 +168,7 @@ class Memory:
         self, split: str, outputs: list[Batch], metrics: dict[str, float]
     ) -> dict[str, Figure]:
         """A few tapes from short to long with the memory meanwhile, and bits by length."""
-        rows, figures = told.by_number(outputs), {}
+        rows, figures = by_number(outputs), {}
         chosen = sorted(rows) if split == INPUT else told.spread(rows, _PICTURED)
         for place, n in enumerate(chosen):
             figures[f"tape_{place}"] = told.draw_tape(rows[n], split != INPUT)
@@ -187,7 +188,7 @@ class Memory:
         read(t) is of the step or of the one before, see `score`. None where an answer is no vector
         that was seen.
         """
-        rows, shares = told.by_number(outputs), _shares(outputs)
+        rows, shares = by_number(outputs), _shares(outputs)
         if not shares:
             return []
         early = shares.index(max(shares))

@@ -29,15 +29,6 @@ def found(outputs: list[Batch], early: int) -> float | None:
     return hits / asked if asked else None
 
 
-def by_number(outputs: list[Batch]) -> dict[int, Batch]:
-    """The outputs of single sequences by their number in the split."""
-    return {
-        int(n): {name: rows[place] for name, rows in output.items() if name != "index"}
-        for output in outputs
-        for place, n in enumerate(output["index"])
-    }
-
-
 def spread(rows: dict[int, Batch], count: int) -> list[int]:
     """A few sequences from the shortest to the longest."""
     ordered = sorted(rows, key=lambda n: (rows[n]["scored"].sum(), n))

@@ -176,6 +176,15 @@ class Voting(Protocol):
         ...
 
 
+def by_number(outputs: Sequence[Batch]) -> dict[int, Batch]:
+    """The outputs of single examples by their number in the split; see `Task.score`."""
+    return {
+        int(n): {name: rows[place] for name, rows in output.items() if name != "index"}
+        for output in outputs
+        for place, n in enumerate(output["index"])
+    }
+
+
 def example_keys(rng: Rng, batch: Batch) -> Array:
     """One random key an example, folded from its number in the data set.
 

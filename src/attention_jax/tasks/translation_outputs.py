@@ -10,7 +10,7 @@ from attention_jax.data import words
 from attention_jax.data.tokenizers import EOS, PAD, UNK, Tokenizer, WordTokenizer
 from attention_jax.data.translation import INPUT, Examples
 from attention_jax.tasks import translation_metrics as scores
-from attention_jax.tasks.protocol import AttentionMap
+from attention_jax.tasks.protocol import AttentionMap, by_number
 from attention_jax.tasks.translation_maps import Heads, attention_map, heads
 from attention_jax.tasks.translation_unknown import replaced
 from attention_jax.typing import Batch
@@ -61,7 +61,7 @@ class Reader:
         """
         examples = self.sentences.examples(split)
         assert examples.targets is not None
-        rows = _rows(outputs)
+        rows = by_number(outputs)
         hypotheses = [self._text(rows[n], examples.sources[n]) for n in sorted(rows)]
         references = [examples.targets[n] for n in sorted(rows)]
         lengths = [len(words.split(examples.sources[n])) for n in sorted(rows)]
@@ -76,7 +76,7 @@ class Reader:
 
     def describe(self, split: str, outputs: list[Batch]) -> list[dict[str, Any]]:
         """Source, prediction, score, alignment and what else is known of each example."""
-        examples, rows = self.sentences.examples(split), _rows(outputs)
+        examples, rows = self.sentences.examples(split), by_number(outputs)
         return [self._record(split, examples, n, rows[n]) for n in sorted(rows)]
 
     def _record(self, split: str, examples: Examples, n: int, row: Batch) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class Reader:
         self, split: str, outputs: list[Batch], metrics: dict[str, float]
     ) -> dict[str, Figure]:
         """Attention maps of a few sentences from short to long, and BLEU by source length."""
-        examples, rows = self.sentences.examples(split), _rows(outputs)
+        examples, rows = self.sentences.examples(split), by_number(outputs)
         figures: dict[str, Figure] = {}
         if "cross" in outputs[0]:
             for place, n in enumerate(_spread(split, rows, examples, _PICTURED)):
@@ -136,7 +136,7 @@ class Reader:
         """
         if "cross" not in outputs[0]:
             return []
-        examples, rows = self.sentences.examples(split), _rows(outputs)
+        examples, rows = self.sentences.examples(split), by_number(outputs)
         places = {n: place for place, n in enumerate(sorted(rows))}
         tokenizers = self.sentences.source_tokenizer, self.sentences.target_tokenizer
         kind = "given" if _is_given(split, examples) else "prediction"
@@ -189,15 +189,6 @@ class Reader:
             self.sentences.source_tokenizer.word_of(tokens),
             self.sentences.target_tokenizer.word_of(target),
         )
-
-
-def _rows(outputs: list[Batch]) -> dict[int, Batch]:
-    """The outputs of single examples by their number in the split."""
-    return {
-        int(n): {name: rows[place] for name, rows in output.items() if name != "index"}
-        for output in outputs
-        for place, n in enumerate(output["index"])
-    }
 
 
 def _is_given(split: str, examples: Examples) -> bool:
