@@ -1,7 +1,7 @@
 """The Neural Turing Machine finds what came next to what it is shown (Graves 2014, §4.3).
 
-What it shows: the two ways of addressing at once: by content to the item that is shown, by location
-to the one behind it.
+What the paper shows: the two ways of addressing at once: by content to the item that is shown, by
+location to the one behind it.
 
     attention-jax train --config=memory/associative_recall --workdir=W
     attention-jax evaluate --workdir=W --split=test_long
@@ -13,6 +13,8 @@ LSTM-controlled one costs 0.5 bits at 100,000 (figure 10); near perfect at 12 it
     attention-jax train --config=memory/associative_recall:paper --workdir=W
     attention-jax predict --workdir=W \
       "[[0,0,0,1,1,0], [1,1,0,1,0,0], [0,1,1,0,0,1], [1,1,0,1,0,0]]"
+
+Beside its control (`:control`) it is not measured yet.
 
 Arguments: `paper` (its sizes and optimiser); `lstm` (the machine with an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).

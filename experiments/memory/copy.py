@@ -1,7 +1,7 @@
 """The Neural Turing Machine copies what is longer than it ever saw (Graves 2014, §4.1).
 
-What it shows: a machine that writes each vector to the next slot and then reads them from the first
-has learned an algorithm, and goes on where training ended; an LSTM has learned lengths.
+What the paper shows: a machine that writes each vector to the next slot and then reads them from
+the first has learned an algorithm, and goes on where training ended; an LSTM has learned lengths.
 
     attention-jax train --config=memory/copy --workdir=W
     attention-jax evaluate --workdir=W --split=test_long
@@ -13,6 +13,8 @@ The default: vectors of 4 bits, 1 to 8 of them; `test_long` has 16, `--split=tes
     attention-jax train --config=memory/copy:paper --workdir=W
     attention-jax evaluate --workdir=W --split=test_120
     attention-jax predict --workdir=W --pictures=DIR "[[0, 1, 1, 0], [1, 1, 0, 0]]"
+
+Beside its control (`:control`) it is not measured yet.
 
 Arguments: `paper` (its sizes and optimiser); `lstm` (the machine with an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).

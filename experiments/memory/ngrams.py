@@ -1,7 +1,7 @@
 """The Neural Turing Machine counts what followed what, and predicts by it (Graves 2014, §4.4).
 
-What it shows: each sequence has chances of its own, so the only way to predict is to count as it
-goes on. There is a best predictor, (N1 + 1/2) / (N0 + N1 + 1): the baseline `optimum`.
+What the paper shows: each sequence has chances of its own, so the only way to predict is to count
+as it goes on. There is a best predictor, (N1 + 1/2) / (N0 + N1 + 1): the baseline `optimum`.
 
     attention-jax train --config=memory/ngrams --workdir=W
     attention-jax evaluate --workdir=W --split=test
@@ -12,6 +12,8 @@ between 133.5 and 134 bits a sequence, the LSTM at 136 (figure 13).
 
     attention-jax train --config=memory/ngrams:paper --workdir=W
     attention-jax predict --workdir=W "[0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1]"
+
+Beside its control (`:control`) it is not measured yet.
 
 Arguments: `paper` (its sizes and optimiser); `lstm` (the machine with an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).

@@ -1,7 +1,7 @@
 """The Neural Turing Machine sorts by priority (Graves 2014, §4.5).
 
-What it shows: it writes each vector to a slot that it computes from the priority, and then reads
-the slots in their order: so the paper guesses, and the pictures of its weights show it.
+What the paper shows: it writes each vector to a slot that it computes from the priority, and then
+reads the slots in their order: so the paper guesses, and the pictures of its weights show it.
 
     attention-jax train --config=memory/priority_sort --workdir=W
     attention-jax evaluate --workdir=W --split=test
@@ -12,6 +12,8 @@ LSTM (figure 18).
 
     attention-jax train --config=memory/priority_sort:paper --workdir=W
     attention-jax predict --workdir=W "[[0, 1, 1, 0, 0.5], [1, 1, 0, 0, -0.9], [1, 0, 0, 1, 0.7]]"
+
+Beside its control (`:control`) it is not measured yet.
 
 Arguments: `paper` (its sizes and optimiser); `lstm` (the machine with an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).

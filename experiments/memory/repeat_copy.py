@@ -1,6 +1,6 @@
 """The Neural Turing Machine copies a number of times, and says when it is done (Graves 2014, §4.2).
 
-What it shows: a loop within a loop: back to the first slot, read to the last, and count.
+What the paper shows: a loop within a loop: back to the first slot, read to the last, and count.
 
     attention-jax train --config=memory/repeat_copy --workdir=W
     attention-jax evaluate --workdir=W --split=test_repeats
@@ -12,6 +12,8 @@ end marker beyond 11 repeats does not (figure 8).
 
     attention-jax train --config=memory/repeat_copy:paper --workdir=W
     attention-jax predict --workdir=W '{"vectors": [[0, 1, 1, 0], [1, 1, 0, 0]], "repeats": 3}'
+
+Beside its control (`:control`) it is not measured yet.
 
 Arguments: `paper` (its sizes and optimiser); `lstm` (with `paper`: an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).

@@ -1,10 +1,10 @@
 """The family of attention on two tasks that tell its members apart: copying and reversal.
 
-What it shows: copying and reversal of random symbols, where nothing but position relates source and
-target. Attention that may look anywhere learns both. Local-m, whose window moves along with the
-target, copies and cannot reverse; local-p, which predicts its window, does both. Location scores,
-which never look at the source, align worst. Without attention all has to pass through one vector,
-which holds a few symbols.
+What it is made to show: copying and reversal of random symbols, where nothing but position relates
+source and target. Attention that may look anywhere should learn both; local-m, whose window moves
+along with the target, copy and not reverse; local-p, which predicts its window, do both; location
+scores, which never look at the source, align badly; and without attention all has to pass through
+one vector, which holds a few symbols. The whole grid is not measured yet.
 
     attention-jax sweep --config=translation/attention_family --workdir=W --record=attention_family
     attention-jax sweep --config=translation/attention_family:all --workdir=W
@@ -12,7 +12,7 @@ which holds a few symbols.
     attention-jax evaluate --workdir=W --split=test_long
 
 The sweep is the experiment: the six global scores, local-m and local-p with general, and none at
-all, each on both tasks; 18 runs in under 15 minutes on two CPU cores. Its table and its picture
+all, each on both tasks; 18 runs, sized for 15 minutes on two CPU cores. Its table and its picture
 show perplexity, BLEU, exact match and alignment error rate. `test_long` holds sequences longer than
 any in training.
 

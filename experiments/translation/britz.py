@@ -16,7 +16,7 @@ penalties are options of decoding, for which nothing is trained again (the paper
     attention-jax evaluate --workdir=W/trials/0 --config.decode.beams=5 \
       --config.decode.length_penalty=0.6
 
-The default learns CLDR phrases, English to French, in a few minutes on two CPU cores. The paper:
+The default learns CLDR phrases, English to French; it is not measured yet. The paper:
 WMT15 En-De, newstest2013, BLEU by attention units, additive 128 to 1024: 22.23, 22.33, 22.47,
 22.10; multiplicative: 22.03, 22.33, 21.78, 18.22; none 9.98 (state only) and 11.57 (input); by
 beam: 20.66, 21.55, 21.60, 21.57, 21.47, 21.10. Its baseline's sizes are the defaults of

@@ -1,17 +1,17 @@
 """The Transformer: translation with attention and nothing else (Vaswani et al. 2017, Table 2).
 
-What it shows: without any recurrence, attention between all positions translates as well as the
-best recurrent models; many heads, each a map of its own (`predict --pictures`).
+What the paper shows: without any recurrence, attention between all positions translates better than
+the best recurrent models. Here: many heads, each a map of its own (`predict --pictures`).
 
     attention-jax train --config=translation/transformer --workdir=W
     attention-jax evaluate --workdir=W --split=test
 
-The default learns CLDR phrases, English to French, in a few minutes on two CPU cores. The paper:
+The default learns CLDR phrases, English to French; it is not measured yet. The paper:
 WMT14 En-De BLEU 27.3 (base) and 28.4 (big), beam 4, length penalty 0.6, the last 5 and 20
 checkpoints averaged.
 
-Real text, brought in --manual_dir: `multi30k` (image captions, German to English, about 40 minutes
-on two cores; a Transformer of public notebooks reaches BLEU 36.5), `tatoeba`, `enja50k`.
+Real text, brought in --manual_dir: `multi30k` (image captions, German to English, not measured
+yet; a Transformer of public notebooks reaches BLEU 36.5), `tatoeba`, `enja50k`.
 
     attention-jax train --config=translation/transformer:multi30k --workdir=W --manual_dir=DIR
     attention-jax evaluate --workdir=W --split=test_2016_flickr --checkpoint=average:5 \
