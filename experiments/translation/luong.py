@@ -16,7 +16,8 @@ local-p general .36. Its sizes are the defaults of `models/luong.py`.
 
 Real text, brought in --manual_dir: `multi30k` (image captions, English to German as in the paper;
 D = 5, sized for 8 minutes a run on two cores, which no run has shown yet), `tatoeba` (two
-epochs; its split xlwa_dev has alignments made by people), `enja50k`. The table of all kinds and scores, and a run of three seeds:
+epochs; its split xlwa_dev has alignments made by people), `enja50k`. The table of all kinds and
+scores, and a run of three seeds:
 
     attention-jax sweep --config=translation/luong:multi30k --workdir=W --manual_dir=DIR \
       --record=luong_multi30k
