@@ -50,6 +50,7 @@ COMMANDS = {
     "seeds",
     "sweep",
     "sweep_trials",
+    "sweep_workers",
     "cli",
     "using",
     "__init__",

@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--config", required=True, metavar="EXPERIMENT[:ARG]", help=_CONFIG_HELP)
     sweep.add_argument("--workdir", required=True, type=Path)
     sweep.add_argument("--trials", type=int, default=0, help="of the grid at most; 0 is all")
+    sweep.add_argument("--workers", type=int, default=1, help="trials side by side (default: 1)")
     sweep.add_argument("--split", default="test", help="of --record")
     sweep.add_argument("--record", metavar="NAME", help="measure all trials, keep the numbers")
     _folders(sweep)
@@ -192,19 +193,32 @@ def measure(arguments: Sequence[str]):
 
 
 def _sweep(options, overrides: list[str]) -> int:
-    from attention_jax import measuring, sweep_trials
-    from attention_jax.training.interruption import Stop
+    from attention_jax import measuring, sweep_trials, sweep_workers
 
     if options.record:
         measuring.require_repository(Path())
+    if options.workers < 1:
+        raise UserError("--workers must be 1 or more")
     trials = _trials(options, overrides)
-    stop = trials.run(options.trials)
-    if stop is Stop.NO and options.record:
+    if options.workers > 1:
+        status = sweep_workers.run(_worker(options, overrides), options.workers)
+    else:
+        status = _EXIT[trials.run(options.trials).name]
+    if not status and options.record:
         picture, path = sweep_trials.record(trials, options.split, options.record)
         print(f"drawn in {picture}; recorded in {path}", file=sys.stderr)
     elif trials.finished:
         sweep_trials.print_table(trials)
-    return _EXIT[stop.name]
+    return status
+
+
+def _worker(options, overrides: list[str]) -> list[str]:
+    """The sweep's command as one of several workers gets it."""
+    folders = {"workdir": options.workdir}
+    folders |= {"data_dir": options.data_dir, "manual_dir": options.manual_dir}
+    given = [f"--{name}={folder}" for name, folder in folders.items() if folder]
+    what = [f"--config={options.config}", f"--trials={options.trials}"]
+    return ["sweep", *what, *given, *overrides]
 
 
 def _trials(options, overrides: list[str]):

@@ -61,8 +61,10 @@ def measure(sweep: Sweep, split: str) -> list[Trial]:
     """The finished trials on a split, in the order of their numbers; each is evaluated once.
 
     Raises:
-      UserError: for a split that is not there, or two trials of one name.
+      UserError: for a split that is not there, two trials of one name, or none that has finished.
     """
+    if not sweep.finished:
+        raise UserError(f"no trial of {sweep.folder} has finished: there is nothing to measure")
     trials = [_measured(sweep, trial, split) for trial in sweep.finished]
     names = [trial.name for trial in trials]
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -73,7 +75,7 @@ def measure(sweep: Sweep, split: str) -> list[Trial]:
 def _measured(sweep: Sweep, trial: FrozenTrial, split: str) -> Trial:
     key = f"{split} {trial.number}"
     if key not in sweep.study.user_attrs:
-        began = time.monotonic()
+        began = time.time()
         run = workdir.reopen(sweep.trial_folder(trial.number))
         found = measuring.trained(run, measuring.How(split, "best", *sweep.folders))
         metrics = {
@@ -83,7 +85,7 @@ def _measured(sweep: Sweep, trial: FrozenTrial, split: str) -> Trial:
         }
         kept = {"metrics": metrics, "notes": found.notes, "data": found.data}
         sweep.study.set_user_attr(key, kept)
-        sweep.spent(trial.number, time.monotonic() - began)
+        sweep.spent(trial.number, began)
     kept = sweep.study.user_attrs[key]
     choices = sweep.choices(trial.params)
     return Trial(trial.number, choices, **kept, seconds=sweep.seconds(trial.number))
@@ -107,13 +109,13 @@ def record(sweep: Sweep, split: str, name: str) -> tuple[Path, Path]:
 def as_measured(sweep: Sweep, split: str, name: str) -> measuring.Measured:
     """All trials as one measurement, which the command that records it as `name` makes.
 
-    `bleu/NAME` is a trial's BLEU by its name, `seconds/NAME` its wall time; `seconds` is the sum
-    over all trials and `longest_seconds` the longest.
+    `bleu/NAME` is a trial's BLEU by its name, `seconds/NAME` its wall time; `longest_seconds` is
+    the longest, `seconds` the time in which any of them was trained or measured.
     """
     trials = measure(sweep, split)
     metrics: dict[str, results.Metric] = {}
     times: dict[str, results.Metric] = {
-        "seconds": sum(trial.seconds for trial in trials),
+        "seconds": sweep.wall_seconds,
         "longest_seconds": max(trial.seconds for trial in trials),
     }
     for metric in _metrics(trials):
@@ -133,7 +135,7 @@ def as_measured(sweep: Sweep, split: str, name: str) -> measuring.Measured:
         experiment.config_hash(sweep.config),
         [sweep.config.seed],
         {key: digest for trial in trials for key, digest in trial.data.items()},
-        sum(trial.seconds for trial in trials),
+        sweep.wall_seconds,
         times,
     )
 

@@ -48,6 +48,11 @@ def test_every_layer_and_head_is_given_back(found):
     assert not np.any(weights["encoder"][1, ..., 2:])
 
 
+@pytest.mark.parametrize(("layers", "block"), [(1, 0), (2, 1), (3, 1), (6, 4)])
+def test_of_two_blocks_the_first_never_stands_for_the_alignment(layers, block):
+    assert MODEL.clone(layers=layers)._aligned == block
+
+
 def test_asking_for_weights_never_changes_the_logits(found, parameters):
     logits, none = jax.jit(MODEL.apply)(parameters(MODEL, *ARRAYS), *ARRAYS)
     assert none == {}

@@ -222,8 +222,10 @@ class Transformer(nn.Module):
 
     @property
     def _aligned(self) -> int:
-        """The decoder block whose weights stand for the alignment."""
-        return max(self.layers - 2, 0)
+        """The decoder block whose weights stand for the alignment: the last but one, which says
+        best what a deep decoder translates; of two, the first has hardly begun to.
+        """
+        return self.layers - 2 if self.layers > 2 else self.layers - 1
 
     def _encode(self, source, source_mask, train, weights):
         read = source_mask[:, None]
