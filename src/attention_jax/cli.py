@@ -188,7 +188,8 @@ def measure(arguments: Sequence[str]):
     if options.run is _sweep:
         from attention_jax.sweep_trials import as_measured
 
-        return as_measured(_trials(options, _overrides(rest)), options.split, options.record)
+        trials = _trials(options, _overrides(rest))
+        return as_measured(trials, options.split, options.record, options.workers)
     return using.measure(options, _overrides(rest))
 
 
@@ -205,7 +206,8 @@ def _sweep(options, overrides: list[str]) -> int:
     else:
         status = _EXIT[trials.run(options.trials).name]
     if not status and options.record:
-        picture, path = sweep_trials.record(trials, options.split, options.record)
+        how = options.split, options.record, options.workers
+        picture, path = sweep_trials.record(trials, *how)
         print(f"drawn in {picture}; recorded in {path}", file=sys.stderr)
     elif trials.finished:
         sweep_trials.print_table(trials)

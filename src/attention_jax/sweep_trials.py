@@ -91,7 +91,7 @@ def _measured(sweep: Sweep, trial: FrozenTrial, split: str) -> Trial:
     return Trial(trial.number, choices, **kept, seconds=sweep.seconds(trial.number))
 
 
-def record(sweep: Sweep, split: str, name: str) -> tuple[Path, Path]:
+def record(sweep: Sweep, split: str, name: str, workers: int) -> tuple[Path, Path]:
     """Measures the trials, shows them, draws them in the workdir and keeps docs/results/NAME.json.
 
     Returns:
@@ -103,11 +103,12 @@ def record(sweep: Sweep, split: str, name: str) -> tuple[Path, Path]:
     trials = measure(sweep, split)
     print_table(sweep, trials)
     picture = draw(trials, sweep.folder, split)
-    return picture, measuring.record(as_measured(sweep, split, name), name)
+    return picture, measuring.record(as_measured(sweep, split, name, workers), name)
 
 
-def as_measured(sweep: Sweep, split: str, name: str) -> measuring.Measured:
-    """All trials as one measurement, which the command that records it as `name` makes.
+def as_measured(sweep: Sweep, split: str, name: str, workers: int) -> measuring.Measured:
+    """All trials as one measurement, which the command that records it as `name` makes with so many
+    workers.
 
     `bleu/NAME` is a trial's BLEU by its name, `seconds/NAME` its wall time; `longest_seconds` is
     the longest, `seconds` the time in which any of them was trained or measured.
@@ -127,6 +128,8 @@ def as_measured(sweep: Sweep, split: str, name: str) -> measuring.Measured:
     times |= {f"seconds/{trial.name}": trial.seconds for trial in trials}
     how = measuring.How(split, "best", *sweep.folders)
     command = ["attention-jax", "sweep", f"--config={sweep.spec}", "--workdir=W", *sweep.overrides]
+    # It changes no number but the times.
+    command += [f"--workers={workers}"] if workers > 1 else []
     command += [*([] if split == "test" else [f"--split={split}"]), *how.data_arguments]
     return measuring.Measured(
         metrics,
