@@ -92,8 +92,9 @@ def ntm() -> Figure:
     _box(axes, 7.6, 0.5, "linear", INK, wide=1.2)
     _arrow(axes, (5.24, 0.5), (6.96, 0.5))
     _label(axes, 6.0, 0.5, "$h_t$")
-    _arrow(axes, (3.5, 1.7), (7.2, 0.82), curve=-0.05)
-    _label(axes, 5.95, 1.12, "$r_t$")
+    _word(axes, 0.95, 2.0, "$r_t$")
+    _arrow(axes, (2.02, 2.0), (1.3, 2.0))
+    _note(axes, 0.95, 1.55, "for the next step")
     _word(axes, 9.3, 0.5, "$y_t$")
     _arrow(axes, (8.24, 0.5), (9.05, 0.5))
     return axes.figure

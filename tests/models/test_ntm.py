@@ -142,7 +142,7 @@ def paper(p, model, inputs):
                 memory[i] = memory[i] * (1 - w[i] * sigmoid(erase))
             for (_, add), w in zip(writes, weights[model.read_heads :], strict=True):
                 memory[i] = memory[i] + w[i] * np.tanh(add)
-        logits.append(dense(p["logits"], np.concatenate([hidden, read])))
+        logits.append(dense(p["logits"], hidden))
         every.append(weights)
         read_vectors.append(read)
     return np.array(logits), np.array(every), np.array(read_vectors)
@@ -290,9 +290,9 @@ def test_the_control_has_as_many_parameters_as_the_paper_prints(hidden, channels
 @pytest.mark.parametrize(
     ("model", "ours", "printed"),
     [
-        (NTM(9, initial="learned", max_shift=3), 17_125, 17_162),
-        (NTM(9, initial="learned"), 16_317, 17_162),
-        (NTM(9, "lstm", initial="learned"), 65_817, 67_561),
+        (NTM(9, initial="learned", max_shift=3), 16_945, 17_162),
+        (NTM(9, initial="learned"), 16_137, 17_162),
+        (NTM(9, "lstm", initial="learned"), 65_637, 67_561),
     ],
 )
 def test_the_machine_has_nearly_as_many_parameters_as_the_paper_prints(model, ours, printed):
@@ -379,15 +379,15 @@ def losses(model, variables, steps, learning_rate=0.03):
 
 
 GOLDEN = {
-    "feed_forward": (0.7150, 0.6627),
-    "lstm": (0.6652, 0.6484),
+    "feed_forward": (0.7301, 0.6949),
+    "lstm": (0.6847, 0.6702),
     "control": (0.6763, 0.6465),
 }
 
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_a_tiny_batch_is_learned_by_heart_from_the_golden_first_step(name, parameters):
-    curve = losses(MODELS[name], parameters(MODELS[name], jnp.array(INPUTS)), steps=100)
+    curve = losses(MODELS[name], parameters(MODELS[name], jnp.array(INPUTS)), steps=120)
     assert curve[-1] < 0.05, curve
     assert np.allclose(curve[:2], GOLDEN[name], atol=5e-4), (
         f"{name}: the losses before and after the first step were {GOLDEN[name]} and are now "

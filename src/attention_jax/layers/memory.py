@@ -18,6 +18,15 @@ _EMPTY = 1e-6
 _scattered: Initializer = nn.initializers.truncated_normal(0.5)
 
 
+def _on_the_first_slot(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+    """Scores whose softmax is 0.9 on the first slot.
+
+    Even weights on equal slots would stay even for ever: no gradient tells slots apart. And a head
+    that begins at two places goes on at both, until a long sequence from one runs into the other.
+    """
+    return jnp.zeros(shape, dtype).at[..., 0].set(jnp.log(9.0 * shape[-1]))
+
+
 class MemoryState(NamedTuple):
     """What passes from one step to the next; float32. Reading heads come before writing ones."""
 
@@ -65,7 +74,8 @@ class Memory(nn.Module):
       shift: "softmax" over the 2 max_shift + 1 integer shifts, or "scalar".
       initial: the memory before the first step is "constant" (1e-6 everywhere), "learned", or
         "random", drawn anew for every sequence from N(0, 0.5²), cut off at two standard deviations
-        (Collier & Beel 2018). The heads' first weights and read vectors are learned in any case.
+        (Collier & Beel 2018). The heads' first weights, which begin with nine tenths on the first
+        slot, and first read vectors are learned in any case.
       initializers: `kernel` and `bias` of the product.
       dtype: of the product; the memory and all weights are float32.
 
@@ -87,10 +97,7 @@ class Memory(nn.Module):
         heads = self.read_heads + self.write_heads
         width = heads * sum(self._widths()) + self.write_heads * 2 * self.word
         self.heads = Logits(width, self.initializers, self.dtype)
-        # Even weights on equal slots would stay even for ever: no gradient tells slots apart.
-        self.first_weights = self.param(
-            "first_weights", nn.initializers.normal(1.0), (heads, self.slots)
-        )
+        self.first_weights = self.param("first_weights", _on_the_first_slot, (heads, self.slots))
         self.first_read_vectors = self.param(
             "first_read_vectors", nn.initializers.zeros, (self.read_heads, self.word)
         )

@@ -1,9 +1,10 @@
 """The Neural Turing Machine: a network with a tape (Graves, Wayne, Danihelka 2014).
 
 At each step a controller sees the input x_t and what its heads read last, r_{t-1}; its output h_t
-tells the heads where to look in the memory M_{t-1} and what to write. They read r_t, then write,
-which makes M_t; the machine's output is a linear layer of (h_t, r_t). Beside it `LSTMControl`, the
-paper's stacked LSTM without a memory.
+tells the heads where to look in the memory M_{t-1} and what to write, and is what the machine's
+output y_t is a linear layer of. The heads read r_t, then write, which makes M_t. So the newest that
+an output knows of the memory is r_{t-1}. Beside it `LSTMControl`, the paper's stacked LSTM without
+a memory.
 """
 
 from typing import Any, NamedTuple
@@ -45,16 +46,14 @@ class Machine(nn.Module):
     def __call__(
         self, carry: Carry, projected: Float[Array, "batch in_features"]
     ) -> tuple[Carry, tuple[Float[Array, "batch features"], dict[str, Array]]]:
-        """The next carry, and [h_t; r_t] with what happened in the memory (see `Memory`).
+        """The next carry, and h_t with what happened in the memory (see `Memory`).
 
         `projected` is the controller's projection of the input.
         """
-        before = _flat(carry.memory.read_vectors)
+        before = carry.memory.read_vectors.reshape(projected.shape[0], -1)
         states, hidden = self.controller.step(carry.controller, projected, before)
         memory, happened = self.memory(carry.memory, hidden)
-        read = _flat(memory.read_vectors).astype(hidden.dtype)
-        seen = jnp.concatenate([hidden, read], axis=-1)
-        return Carry(states, memory), (seen, happened)
+        return Carry(states, memory), (hidden, happened)
 
 
 class NTM(nn.Module):
@@ -65,9 +64,10 @@ class NTM(nn.Module):
     another, changes nothing in it, and one compiled program serves all lengths. The defaults are
     the paper's sizes for copy: 128 slots of 20, one head of each kind, a controller of 100.
 
-    Source: Graves 2014, §3 and §4.6. Departures: the memory starts at 1e-6 everywhere and the
-    heads' first weights are learned (Collier & Beel 2018; the paper learns a first memory:
-    "learned"); where the paper is silent see `layers.memory.Memory`.
+    Source: Graves 2014, §3 and §4.6; that the controller gives the output, and no head, is its
+    figure 1. Departures: the memory starts at 1e-6 everywhere and the heads' first weights are
+    learned (Collier & Beel 2018; the paper learns a first memory: "learned"); where the paper is
+    silent see `layers.memory.Memory`.
 
     Attributes:
       outputs: bits of an output.
@@ -149,8 +149,8 @@ class NTM(nn.Module):
         projected = self.machine.controller.project(inputs.swapaxes(0, 1))
 
         def body(machine, carry, projected):
-            following, (seen, happened) = machine(carry, projected)
-            return following, (seen, happened if weights else {})
+            following, (hidden, happened) = machine(carry, projected)
+            return following, (hidden, happened if weights else {})
 
         # The backward pass makes a step again: kept are the carries only.
         scan = nn.scan(
@@ -159,8 +159,8 @@ class NTM(nn.Module):
             split_rngs={"params": False},
         )
         carry = self.start(inputs.shape[0], draws=draws)
-        _, (seen, happened) = scan(self.machine, carry, projected)
-        logits = self.logits(seen.swapaxes(0, 1))
+        _, (hidden, happened) = scan(self.machine, carry, projected)
+        logits = self.logits(hidden.swapaxes(0, 1))
         return logits, {name: value.swapaxes(0, 1) for name, value in happened.items()}
 
     def start(self, batch: int, *, draws: Key[Array, " batch"] | None = None) -> Carry:
@@ -173,8 +173,9 @@ class NTM(nn.Module):
         self, carry: Carry, x: Float[Array, "batch channels"]
     ) -> tuple[Carry, Float[Array, "batch outputs"], dict[str, Array]]:
         """One step: the next carry, logits in float32, and all that happened in the memory."""
-        following, (seen, happened) = self.machine(carry, self.machine.controller.project(x))
-        return following, self.logits(seen), happened
+        projected = self.machine.controller.project(x)
+        following, (hidden, happened) = self.machine(carry, projected)
+        return following, self.logits(hidden), happened
 
 
 class LSTMControl(nn.Module):
@@ -223,7 +224,3 @@ class LSTMControl(nn.Module):
             carry = repeat(first, inputs.shape[0])
             outputs.append(run(cell, seen, None, carry, reverse=False)[1])
         return self.logits(jnp.concatenate(outputs, axis=-1)), {}
-
-
-def _flat(vectors: Float[Array, "batch heads word"]) -> Float[Array, "batch features"]:
-    return vectors.reshape(vectors.shape[0], -1)

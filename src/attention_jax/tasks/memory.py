@@ -127,11 +127,10 @@ class Memory:
     def score(self, split: str, outputs: list[Batch]) -> dict[str, float]:
         """Bits by length, and the share of answers at which a head reads where it is to be found.
 
-        Of the steps that are to say what was seen at another, those count at which some reading
-        head's largest weight is on the slot on which some writing head's was when it was seen. The
-        output layer sees what was read in its own step and, through the controller, what was
-        read in the step before. Machines learn to use the one or the other: `read_head_accuracy` is
-        the larger share, `/same_step` and `/step_before` are both.
+        Of the steps that are to say what was seen at another, those count for which some reading
+        head's largest weight was on the slot on which some writing head's was when it was seen: in
+        the step before, which made r_{t-1}, the newest that the output of step t knows of the
+        memory (see `models.ntm`).
         """
         lengths = np.concatenate([output["length"] for output in outputs])
         bits = np.concatenate([output["bits"] for output in outputs])
@@ -139,12 +138,8 @@ class Memory:
             f"bits_per_sequence/length_{length}": float(bits[lengths == length].mean())
             for length in np.unique(lengths)
         }
-        shares = _shares(outputs)
-        if shares:
-            metrics["read_head_accuracy"] = max(shares)
-            metrics["read_head_accuracy/same_step"] = shares[0]
-            metrics["read_head_accuracy/step_before"] = shares[1]
-        return metrics
+        share = told.found(outputs)
+        return metrics if share is None else metrics | {"read_head_accuracy": share}
 
     def describe(self, split: str, outputs: list[Batch]) -> list[dict[str, Any]]:
         """What was heard and said, as JSON; the answer, wrong bits and bits where it is known."""
@@ -182,19 +177,17 @@ class Memory:
         return figures
 
     def maps(self, split: str, outputs: list[Batch]) -> list[AttentionMap]:
-        """What each answer read, told by when it was written: Σ_slots read(t) · write(s).
+        """What each answer knew, told by when it was written: Σ_slots read(t - 1) · write(s).
 
         One map a reading head (writing heads are averaged), of a few sequences from short to long;
-        read(t) is of the step or of the one before, see `score`. None where an answer is no vector
-        that was seen.
+        why t - 1, see `score`. None where an answer is no vector that was seen.
         """
-        rows, shares = by_number(outputs), _shares(outputs)
-        if not shares:
+        rows = by_number(outputs)
+        if "read" not in outputs[0]:
             return []
-        early = shares.index(max(shares))
         places = {n: place for place, n in enumerate(sorted(rows))}
         chosen = sorted(rows) if split == INPUT else told.spread(rows, _MAPPED)
-        return [one for n in chosen for one in told.maps(rows[n], places[n], early)]
+        return [one for n in chosen for one in told.maps(rows[n], places[n])]
 
     def _run(
         self, params: Params, batch: Batch, rng: Rng, weights: bool = False
@@ -206,14 +199,6 @@ class Memory:
     def _draws(self, rng: Rng, batch: Batch) -> dict[str, Any]:
         """A random key a sequence, where the model's first memory is drawn."""
         return {"draws": example_keys(rng, batch)} if getattr(self.model, "samples", False) else {}
-
-
-def _shares(outputs: list[Batch]) -> list[float]:
-    """Of `told.found`, in the same step and in the one before; none where there is no telling."""
-    if "read_slot" not in outputs[0]:
-        return []
-    shares = [told.found(outputs, early) for early in (0, 1)]
-    return [share for share in shares if share is not None]
 
 
 def _bits(logits: Array, batch: Batch) -> Array:

@@ -12,18 +12,21 @@ STAGES = ("content", "gated", "shifted", "sharpened")
 _LARGEST_MAP = 20_000
 
 
-def found(outputs: list[Batch], early: int) -> float | None:
-    """Share of the answers that have a source step, at which a head reads where it was written.
+def found(outputs: list[Batch]) -> float | None:
+    """Share of the answers that have a source step, before which a head read where it was written.
 
-    `early` 1 asks for the reading of the step before. None where no answer has such a step.
+    None where no answer has such a step, or nothing a head.
     """
+    if "read_slot" not in outputs[0]:
+        return None
     hits = asked = 0
     for output in outputs:
         answers = output["source_step"] >= 0
         rows = np.arange(len(answers))[:, None]
         written = output["write_slot"][rows, np.maximum(output["source_step"], 0)]
-        # No answer stands at the first step, where the roll brings in the last one.
-        read = np.roll(output["read_slot"], early, axis=1)
+        # Step t says what was read in t - 1. No answer stands at the first step, where the roll
+        # brings in the last one.
+        read = np.roll(output["read_slot"], 1, axis=1)
         right = (read[..., :, None] == written[..., None, :]).any((-1, -2))
         hits, asked = hits + int((right & answers).sum()), asked + int(answers.sum())
     return hits / asked if asked else None
@@ -83,7 +86,7 @@ def draw_addressing(row: Batch) -> Figure:
     return viz.addressing(stages, list(drawn), f"addressing at step {row['staged']}")
 
 
-def maps(row: Batch, example: int, early: int) -> list[AttentionMap]:
+def maps(row: Batch, example: int) -> list[AttentionMap]:
     keys, queries = np.arange(heard(row).stop), np.flatnonzero(row["scored"])
     sources = row["source_step"][queries]
     if sources.max() < 0 or len(keys) * len(queries) > _LARGEST_MAP:
@@ -94,11 +97,11 @@ def maps(row: Batch, example: int, early: int) -> list[AttentionMap]:
     return [
         AttentionMap(
             example,
-            f"{len(keys)} steps heard, {len(queries)} answered" + ", read a step before" * early,
+            f"{len(keys)} steps heard, {len(queries)} answered",
             "read head" if len(heads) == 1 else f"read head {head + 1}",
             [_label(vector) for vector in said],
             [_label(vector) for vector in row["inputs"][keys]],
-            np.einsum("qs,khs->qk", read[queries - early, head], write[keys]) / write.shape[1],
+            np.einsum("qs,khs->qk", read[queries - 1, head], write[keys]) / write.shape[1],
             ("answer", "input"),
             gold=[(query, int(key)) for query, key in enumerate(sources) if key >= 0],
         )
