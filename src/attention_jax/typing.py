@@ -11,6 +11,9 @@
     slots, word       rows and columns of a memory
     shifts     integer moves of a head along the slots, -max_shift .. max_shift
     height, width     of an image or feature map
+    inputs, coordinates   elements of a set, and the numbers that each is
+    positions  what can be pointed at: the end element, then the inputs
+    outputs    steps of an answer that points
 
 A shape string names axes in this order: "*batch queries keys". Masks are boolean, True = may
 attend (or: is real).
