@@ -48,6 +48,8 @@ def default_config(name: str, **sequences: Any) -> ml_collections.ConfigDict:
     # A step takes milliseconds: what is due every few steps would take longer than they.
     config.update(batch_size=32, log_every=50, evaluate_every=1000, checkpoint_every=1000)
     config.optimizer.clip = 10.0
+    # A rate at which a machine learns in minutes throws it back now and then; at the end none may.
+    config.optimizer.schedule.name = "cosine"
     return config
 
 
@@ -92,6 +94,7 @@ def train_as_the_paper(config: ml_collections.ConfigDict, learning_rate: float) 
         clip=0.0,
         clip_value=10.0,
     )
+    config.optimizer.schedule.name = "constant"
     config.update(steps=62_500, batch_size=16, evaluate_every=2_500, checkpoint_every=2_500)
     config.log_every = 250
 
