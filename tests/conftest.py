@@ -1,4 +1,4 @@
-"""For every test: shapes checked at run time, a warm compilation cache, eight CPU devices."""
+"""For every test: shapes checked at run time, cheap compiling and a cache of it, eight devices."""
 
 import os
 import tempfile
@@ -7,15 +7,23 @@ from pathlib import Path
 # Before jax is imported: the tests of devices need eight, the others use the first.
 # Without a thread pool, in which the collectives of more devices than cores can lock one another
 # out.
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "")
-    + " --xla_force_host_platform_device_count=8 --xla_cpu_multi_thread_eigen=false"
+# Each once: a worker inherits them, and with other flags it would look for other programs.
+os.environ["XLA_FLAGS"] = " ".join(
+    dict.fromkeys(
+        [
+            *os.environ.get("XLA_FLAGS", "").split(),
+            "--xla_force_host_platform_device_count=8",
+            "--xla_cpu_multi_thread_eigen=false",
+        ]
+    )
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault(
     "JAX_COMPILATION_CACHE_DIR", str(Path(tempfile.gettempdir()) / "attention_jax_test_cache")
 )
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+# Tests compile far more than they compute; with 0 they run what users run.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import pytest
