@@ -1,4 +1,4 @@
-"""Two real processes on loopback give the losses of one."""
+"""Two real processes on loopback give the losses of one, and one goes on where they stopped."""
 
 import json
 import os
@@ -7,8 +7,7 @@ import subprocess
 import sys
 
 import numpy as np
-
-STEPS = 20
+from tests.training.two_processes import losses
 
 
 def _free_address() -> str:
@@ -17,11 +16,10 @@ def _free_address() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-def _run(count: int, devices: int, workdir, steps: int = STEPS) -> list[float]:
-    workdir.mkdir(exist_ok=True)
+def _losses_of_two(workdir, steps: int) -> list[float]:
+    """Of two processes with four devices each."""
     environment = os.environ | {
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices} "
-        "--xla_cpu_multi_thread_eigen=false",
+        "XLA_FLAGS": "--xla_force_host_platform_device_count=4 --xla_cpu_multi_thread_eigen=false",
         "PYTHONPATH": os.getcwd(),
     }
     address = _free_address()
@@ -29,14 +27,14 @@ def _run(count: int, devices: int, workdir, steps: int = STEPS) -> list[float]:
         subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.training.two_processes"),
-                *(address, str(count), str(number), str(workdir), str(steps)),
+                *(address, str(number), str(workdir), str(steps)),
             ],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for number in range(count)
+        for number in range(2)
     ]
     outputs = [process.communicate(timeout=240) for process in processes]
     for process, (_, errors) in zip(processes, outputs, strict=True):
@@ -44,14 +42,11 @@ def _run(count: int, devices: int, workdir, steps: int = STEPS) -> list[float]:
     return json.loads(outputs[0][0].splitlines()[-1])
 
 
-def test_two_processes_of_four_devices_equal_one_of_eight(tmp_path):
-    one = _run(1, 8, tmp_path / "one")
-    two = _run(2, 4, tmp_path / "two")
-    assert len(one) == STEPS
-    np.testing.assert_allclose(two, one, atol=1e-5)
-
-
-def test_a_checkpoint_of_two_processes_goes_on_in_one(tmp_path):
-    whole = _run(1, 8, tmp_path / "whole", 12)
-    _run(2, 4, tmp_path / "parts", 5)
-    np.testing.assert_allclose(_run(1, 8, tmp_path / "parts", 12), whole, atol=1e-5)
+def test_two_processes_equal_one_of_eight_devices_which_goes_on_from_their_checkpoint(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    one = losses(tmp_path / "one", steps=25)
+    two = _losses_of_two(tmp_path / "two", steps=20)
+    assert len(two) == 20
+    np.testing.assert_allclose(two, one[:20], atol=1e-5)
+    np.testing.assert_allclose(losses(tmp_path / "two", steps=25), one, atol=1e-5)
