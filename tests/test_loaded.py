@@ -18,15 +18,18 @@ SMOKE = "translation/rnnsearch:smoke"
 
 @pytest.fixture(scope="module")
 def loaded(data_dir, tmp_path_factory):
-    """Trained from Python, with a tuple and a number changed."""
-    overrides = {"steps": 2, "data.buckets": (80,), "optimizer.learning_rate": 0.01}
+    """Trained from Python, with a tuple and two numbers changed; no program is another for it."""
+    overrides = {"data.buckets": (64, 256), "decode.temperature": 0.5, "keep": 1}
     workdir = tmp_path_factory.mktemp("python") / "new"
     return attention_jax.train(SMOKE, overrides, workdir, data_dir=data_dir)
 
 
 def test_what_python_trained_the_commands_can_use(loaded, capsys):
-    assert loaded.step == 2
-    assert loaded.config.data.buckets == (80,)
+    assert loaded.step == 4
+    assert loaded.config.data.buckets == (64, 256)
+    assert loaded.config.decode.temperature == 0.5
+    kept = {path.name for path in (loaded.workdir / "checkpoints").iterdir() if path.name.isdigit()}
+    assert kept == {"4"}
     assert main(["predict", f"--workdir={loaded.workdir}", "--json", "3 hours"]) == 0
     assert loaded.predict(["3 hours"]) == [json.loads(capsys.readouterr().out)]
 
@@ -65,11 +68,11 @@ def test_what_was_loaded_is_what_is_measured(loaded, data_dir):
     mean = attention_jax.load(loaded.workdir, "average:1", data_dir=data_dir)
     mean.evaluate("validation")
     kept = loaded.workdir / "predictions" / "validation_metrics.json"
-    assert "steps 2" in json.loads(kept.read_text())["notes"]["checkpoint"]
+    assert "steps 4" in json.loads(kept.read_text())["notes"]["checkpoint"]
 
 
 def test_another_config_in_a_workdir_that_has_run_is_refused(loaded, data_dir):
-    with pytest.raises(UserError, match=r"was trained with config\.data\.buckets = \[80\]"):
+    with pytest.raises(UserError, match=r"was trained with config\.data\.buckets = \[64, 256\]"):
         attention_jax.train(SMOKE, {}, loaded.workdir, data_dir=data_dir)
 
 
