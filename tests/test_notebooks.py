@@ -51,9 +51,8 @@ def pictures(cells):
 
 @pytest.fixture
 def environment(data_dir, tmp_path, monkeypatch):
-    """The kernel's: the notebooks' fast setting, one device, the tests' data and caches."""
-    for inherited in ("XLA_FLAGS", "MPLBACKEND"):
-        monkeypatch.delenv(inherited, raising=False)
+    """The kernel's: the notebooks' fast setting, the tests' data and caches."""
+    monkeypatch.delenv("MPLBACKEND", raising=False)
     monkeypatch.setenv("ATTENTION_JAX_FAST", "1")
     for folder in ("TMPDIR", "XDG_CACHE_HOME", "IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(folder, str(tmp_path))
