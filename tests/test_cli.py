@@ -31,15 +31,13 @@ def test_evaluate_prints_metrics_with_their_signature(trained, data_dir, capsys)
     assert "tok:13a" in shown
 
 
-def test_the_last_line_of_json_is_one_object_of_numbers(trained, data_dir, capsys):
+def test_the_last_line_of_json_is_one_object_of_numbers_and_predictions_are_kept(
+    trained, data_dir, capsys
+):
     assert main(["evaluate", f"--workdir={trained}", f"--data_dir={data_dir}", "--json"]) == 0
     metrics = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert {"loss", "perplexity", "bleu", "chrf", "exact_match", "aer"} <= metrics.keys()
     assert all(isinstance(value, float) for value in metrics.values())
-
-
-def test_predictions_are_written_with_their_alignments(trained, data_dir):
-    assert main(["evaluate", f"--workdir={trained}", f"--data_dir={data_dir}", "--json"]) == 0
     lines = (trained / "predictions" / "test.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     assert len(records) == 16
