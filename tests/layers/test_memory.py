@@ -126,6 +126,14 @@ def test_the_first_weights_are_never_even(started):
     assert np.all(state.weights.std(-1) > 0.01)
 
 
+def test_heads_begin_at_the_first_slot_and_going_on(started):
+    state, params = started("constant")
+    np.testing.assert_allclose(state.weights[..., 0], 0.9, atol=0.02)
+    expected = np.zeros(3 * WIDTH + 2 * WORD)
+    expected[[head * WIDTH + WORD + 4 for head in range(3)]] = 1
+    np.testing.assert_array_equal(params["heads"]["bias"], expected)
+
+
 def test_a_learned_memory_is_a_parameter_and_others_are_not(started):
     state, params = started("learned")
     np.testing.assert_array_equal(state.memory[1], params["first_memory"])

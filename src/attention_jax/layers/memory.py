@@ -27,6 +27,15 @@ def _on_the_first_slot(key: Array, shape: tuple[int, ...], dtype: Any = jnp.floa
     return jnp.zeros(shape, dtype).at[..., 0].set(jnp.log(9.0 * shape[-1]))
 
 
+def _one_more(initializer: Initializer, places: slice) -> Initializer:
+    """The initialiser's numbers, and 1 more at some places."""
+
+    def init(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        return initializer(key, shape, dtype).at[places].add(1.0)
+
+    return init
+
+
 class MemoryState(NamedTuple):
     """What passes from one step to the next; float32. Reading heads come before writing ones."""
 
@@ -62,8 +71,9 @@ class Memory(nn.Module):
 
     Source: Graves 2014, §3. Where the paper leaves it open: what is read is M_{t-1}, the memory
     before this step's writing, so that all heads compare their keys with one memory; the ranges are
-    those of `HeadParameters`, as in Collier & Beel 2018; a scalar shift is
-    max_shift · tanh, where the paper bounds it nowhere.
+    those of `HeadParameters`, as in Collier & Beel 2018; a scalar shift is max_shift · tanh, where
+    the paper bounds it nowhere; all heads begin with a bias of 1 for going on by one slot. Without
+    it each begins in a direction of its own, and some seeds do not learn to copy.
 
     Attributes:
       slots: rows of the memory (the paper's N).
@@ -94,9 +104,12 @@ class Memory(nn.Module):
 
     def setup(self):
         self._check()
-        heads = self.read_heads + self.write_heads
-        width = heads * sum(self._widths()) + self.write_heads * 2 * self.word
-        self.heads = Logits(width, self.initializers, self.dtype)
+        heads, each = self.read_heads + self.write_heads, sum(self._widths())
+        width = heads * each + self.write_heads * 2 * self.word
+        onward = sum(self._widths()[:3]) + (self.max_shift + 1 if self.shift == "softmax" else 0)
+        places = slice(onward, heads * each if self.max_shift else 0, each)
+        bias = _one_more(self.initializers.bias, places)
+        self.heads = Logits(width, self.initializers._replace(bias=bias), self.dtype)
         self.first_weights = self.param("first_weights", _on_the_first_slot, (heads, self.slots))
         self.first_read_vectors = self.param(
             "first_read_vectors", nn.initializers.zeros, (self.read_heads, self.word)
