@@ -35,6 +35,7 @@ MAY_IMPORT = {
     # What the experiments of a task share; like them it meets everything but a model.
     "translations": {"errors", "data", "tasks", "baselines", "training", "experiment"},
     "memories": {"errors", "data", "tasks", "baselines", "training", "experiment"},
+    "pointings": {"errors", "data", "tasks", "baselines", "training", "experiment"},
 }
 # Above the experiment stand the commands, which may use one another and anything but a model.
 COMMANDS = {

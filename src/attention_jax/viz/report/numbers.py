@@ -18,7 +18,7 @@ _SIGNS = {
     **dict.fromkeys(("bleu", "bleu1", "bleu2", "bleu3", "bleu4", "chrf", "rouge_l", "cider"), 1),
     **dict.fromkeys(("exact_match", "read_head_accuracy", "accuracy", "area", "validity"), 1),
     **dict.fromkeys(("pointing", "attention_mass", "inception_score", "precision"), 1),
-    **dict.fromkeys(("recall", "reward"), 1),
+    **dict.fromkeys(("recall", "reward", "coverage"), 1),
     **dict.fromkeys(("loss", "perplexity", "aer", "bits_per_sequence", "bits_per_sample"), -1),
     **dict.fromkeys(("failures", "gap", "tour_length", "fid", "kid", "intra_fid", "regret"), -1),
     "error": -1,

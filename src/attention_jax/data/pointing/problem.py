@@ -1,0 +1,111 @@
+"""What a problem about points is: sets of them, the answer of each, and how an answer is judged."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, Self
+
+import numpy as np
+
+from attention_jax.errors import UserError
+
+Measured = dict[str, float]
+"""What is known of one answer, by name; what cannot be said of it is left out."""
+
+
+class Scored(NamedTuple):
+    """A split as people read it."""
+
+    metrics: dict[str, float]
+    notes: dict[str, str]
+    """Metric -> how it came about, or why it is not there."""
+
+
+class Problem(Protocol):
+    """Sets of points of a kind, and their answers.
+
+    An answer is a row of indices of points, from 0. In batches it is one of positions, where 0 is
+    the end and index i is position i + 1.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def coordinates(self) -> int:
+        """Of a point."""
+        ...
+
+    @property
+    def fewest(self) -> int:
+        """Points that a set must have for there to be an answer."""
+        ...
+
+    @property
+    def distinct(self) -> bool:
+        """Whether equal points have no answer."""
+        ...
+
+    @property
+    def spread(self) -> bool:
+        """Whether points on one line have no answer."""
+        ...
+
+    @property
+    def triples(self) -> bool:
+        """Whether an answer is ascending triples, whose points recur; else no point comes twice."""
+        ...
+
+    @property
+    def main_metric(self) -> tuple[str, str]:
+        """Its name, and "max" or "min"."""
+        ...
+
+    @property
+    def min_points(self) -> int: ...
+
+    @property
+    def max_points(self) -> int: ...
+
+    def of_size(self, points: int) -> Self:
+        """The same with sets of so many points."""
+        ...
+
+    def least(self, points: int) -> int:
+        """Points that an answer has at least."""
+        ...
+
+    def longest(self, points: int) -> int:
+        """Positions of the longest answer there can be, the end included."""
+        ...
+
+    def solve(self, sets: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The answer of each set [points, coordinates]."""
+        ...
+
+    def measure(self, points: np.ndarray, said: np.ndarray, answer: np.ndarray | None) -> Measured:
+        """What is to be said of one answer.
+
+        Args:
+          points: [points, coordinates] in float64.
+          said: indices.
+          answer: the right ones; None where nobody knows them.
+        """
+        ...
+
+    def score(self, measured: Sequence[Measured]) -> Scored:
+        """Metrics of a split, whose answers were known."""
+        ...
+
+
+def check_sizes(problem: Problem) -> None:
+    """Raises UserError for sizes of sets that cannot be."""
+    low, high = problem.min_points, problem.max_points
+    if not problem.fewest <= low <= high:
+        raise UserError(
+            f"config.problem.min_points is {low} and max_points is {high}: give "
+            f"{problem.fewest} or more, and no more at least than at most"
+        )
+
+
+def mean(measured: Sequence[Measured], name: str) -> float:
+    """Of those that have it; there is one."""
+    return float(np.mean([one[name] for one in measured if name in one]))
