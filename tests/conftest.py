@@ -8,14 +8,18 @@ from pathlib import Path
 # Before jax is imported: the tests of devices need eight, the others use the first.
 # Without a thread pool, in which the collectives of more devices than cores can lock one another
 # out.
-_FLAGS = ["--xla_force_host_platform_device_count=8", "--xla_cpu_multi_thread_eigen=false"]
-if version("jaxlib").startswith("0.10."):
-    # XLA's older way from a fusion to machine code, in a third of the time. Later ones do not have
-    # it, and end the process at a flag that they do not know.
-    _FLAGS.append("--xla_cpu_use_fusion_emitters=false")
 # Each once: a worker inherits them, and with other flags it would look for other programs.
 os.environ["XLA_FLAGS"] = " ".join(
-    dict.fromkeys([*os.environ.get("XLA_FLAGS", "").split(), *_FLAGS])
+    dict.fromkeys(
+        [
+            *os.environ.get("XLA_FLAGS", "").split(),
+            "--xla_force_host_platform_device_count=8",
+            "--xla_cpu_multi_thread_eigen=false",
+            # XLA's older way from a fusion to machine code, in a third of the time. Later ones do
+            # not have it, and end the process at a flag that they do not know.
+            *["--xla_cpu_use_fusion_emitters=false"] * version("jaxlib").startswith("0.10."),
+        ]
+    )
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault(
