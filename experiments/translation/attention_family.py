@@ -37,7 +37,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
 
     words, given = experiment.parse_arg(arg, ["smoke", "all"], ["task", "score", "kind"])
     config = translations.default_config()
-    config.steps = 700
+    config.steps = 1300
     config.batch_size = 64
     # One evaluation, at the end: it costs as much as a hundred steps.
     config.evaluate_every = config.checkpoint_every = 0

@@ -150,11 +150,11 @@ def _metrics(trials: Sequence[Trial]) -> list[str]:
 def draw(trials: Sequence[Trial], folder: Path, split: str) -> Path:
     """Draws the trials' metrics as one picture in the workdir: `viz.grid.grid_plot`.
 
-    The choice with the fewest values makes the columns, the others the rows.
+    The choice with the fewest values makes the columns, the others the rows, sorted.
     """
     columns = _column_key(trials)
     panels: dict[str, dict[str, dict[str, float]]] = {name: {} for name in _metrics(trials)}
-    for trial in trials:
+    for trial in sorted(trials, key=lambda trial: trial.name):
         rest = {key: value for key, value in trial.choices.items() if key != columns}
         row = choice_name(rest).replace("_", " ")
         column = "" if columns is None else str(trial.choices[columns])
