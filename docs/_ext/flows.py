@@ -172,12 +172,49 @@ def transformer() -> Figure:
     return axes.figure
 
 
+def pointer_network() -> Figure:
+    """At each step the decoder's state is scored against every key: the softmax is the output."""
+    axes = _empty(7.2, 4.1, (-0.8, 9.6), (-1.45, 4.45))
+    for place in range(4):
+        x = place * 1.25
+        _word(axes, x, -1.15, f"$P_{place + 1}$")
+        _arrow(axes, (x, -0.9), (x, -0.3))
+        _box(axes, x, 0, f"$e_{place + 1}$", _BLUE)
+        _arrow(axes, (x, 0.3), (1.1 + 0.52 * place, 1.24), colour=_ORANGE)
+        if place:
+            _arrow(axes, (x - 0.82, 0), (x - 0.44, 0))
+    for place, (fed, said) in enumerate((("start", "$P_2$"), ("$P_2$", "$P_4$"), ("$P_4$", "end"))):
+        x = 5.7 + place * 1.5
+        _box(axes, x, 0, f"$d_{place + 1}$", _GREEN)
+        _arrow(axes, (x - (1.5 if place == 0 else 1.06), 0), (x - 0.44, 0))
+        _word(axes, x, -1.15, fed)
+        _arrow(axes, (x, -0.9), (x, -0.3))
+        if place != 1:
+            _line(axes, [(x, 0.3), (x, 2.7)])
+        _word(axes, x, 2.95, said)
+    _box(axes, 1.9, 1.55, r"$v^\top \tanh(W_1 e_j + W_2 d_2)$, softmax", _ORANGE, wide=4.6)
+    _arrow(axes, (7.0, 0.3), (4.25, 1.4))
+    _note(axes, 6.5, 0.92, "asks")
+    _line(axes, [(-0.4, 2.6), (4.2, 2.6)])
+    for place, height in enumerate((0.1, 0.14, 0.08, 0.2, 1.0)):
+        x = 0.06 + 0.92 * place
+        corner, style = (x - 0.22, 2.6), "square,pad=0"
+        axes.add_patch(
+            FancyBboxPatch(corner, 0.44, height, boxstyle=style, color=_ORANGE, linewidth=0)
+        )
+        _word(axes, x, 2.25, f"$P_{place}$" if place else "end")
+    _arrow(axes, (4.25, 3.5), (6.95, 3.08))
+    _note(axes, 6.2, 3.95, "the largest weight is what is said, and what is fed next")
+    return axes.figure
+
+
 FIGURES = {
     "flow_seq2seq": seq2seq,
     "flow_rnnsearch": rnnsearch,
     "flow_luong": luong,
     "flow_transformer": transformer,
     "flow_ntm": ntm,
+    "flow_pointer_network": pointer_network,
 }
 
 
