@@ -16,7 +16,7 @@ from flax import linen as nn
 
 from attention_jax.errors import UserError
 from attention_jax.layers.attention import Attention
-from attention_jax.layers.cells import LSTM, LSTMState
+from attention_jax.layers.cells import LSTM, CellState, LSTMState
 from attention_jax.layers.initializers import HOUSE, SUTSKEVER, Initializers
 from attention_jax.layers.readout import Logits
 from attention_jax.layers.recurrent import Recurrent
@@ -47,7 +47,7 @@ class SetMemory(NamedTuple):
 class DecoderCarry(NamedTuple):
     """What passes from one step to the next."""
 
-    state: LSTMState
+    state: CellState
     context: Float[Array, "rows features"] | None = None
     """What the control with attention read last."""
 
@@ -205,7 +205,7 @@ class PointerNetwork(_OverSets):
             self.glimpse.project_keys(keys) if self.glimpses else None,
         )
 
-    def _advance(self, memory: SetMemory, carry: DecoderCarry, projected: Array):
+    def _advance(self, memory: Any, carry: Any, projected: Array):
         """d_t, and the scores of its positions."""
         state, hidden = self.decoder.cell.step(carry.state, projected)
         # Hypotheses about one set are its queries: the set needs no copies.
@@ -284,7 +284,7 @@ class FixedVocabulary(_OverSets):
     def _first_context(self, first: LSTMState) -> Array | None:
         return jnp.zeros(first.hidden.shape, self.dtype) if self.attention else None
 
-    def _advance(self, memory: SetMemory, carry: DecoderCarry, projected: Array):
+    def _advance(self, memory: Any, carry: Any, projected: Array):
         """d_t, beside what it read."""
         if not self.attention:
             state, hidden = self.decoder.cell.step(carry.state, projected)

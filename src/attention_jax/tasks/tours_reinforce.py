@@ -164,7 +164,7 @@ class ToursReinforce:
         """The task's metrics, and with "/sampled" those of the tours drawn."""
         sampled = {}
         if self._samples:
-            drawn = [{**output, "tokens": output["sampled"]} for output in outputs]
+            drawn: list[Batch] = [{**output, "tokens": output["sampled"]} for output in outputs]
             metrics = self._task.score(split, drawn)
             sampled = {f"{name}/sampled": metrics[name] for name in metrics if "/" not in name}
         metrics = self._task.score(split, outputs)

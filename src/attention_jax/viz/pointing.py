@@ -5,7 +5,7 @@ Elements are counted from 0 here, as rows of an array; there is no end element a
 
 import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -230,10 +230,20 @@ def _weights(axes: Axes, points: np.ndarray, weights: np.ndarray, chosen: int) -
     end = [left + 0.22 * (right - left), bottom + 0.07 * (top - bottom)]
     axes.axhline(bottom + 0.14 * (top - bottom), color=GRID, linewidth=0.6)
     axes.text(left + 0.03 * (right - left), end[1], "end", fontsize=7, color=FAINT, va="center")
-    shared = {"cmap": "Blues", "norm": Normalize(-0.1, 1), "edgecolors": INK, "zorder": 3}
+    shared: dict[str, Any] = {
+        "cmap": "Blues",
+        "norm": Normalize(-0.1, 1),
+        "edgecolors": INK,
+        "zorder": 3,
+    }
     sizes = 14 + 90 * weights
     axes.scatter(*places.T, s=sizes[1:], c=weights[1:], linewidths=0.6, **shared)
     axes.scatter(*end, s=sizes[:1], c=weights[:1], marker="s", linewidths=0.6, **shared)
     where = end if chosen == 0 else places[chosen - 1]
-    ring = {"facecolors": "none", "edgecolors": _WRONG, "linewidths": 1.4, "zorder": 4}
+    ring: dict[str, Any] = {
+        "facecolors": "none",
+        "edgecolors": _WRONG,
+        "linewidths": 1.4,
+        "zorder": 4,
+    }
     axes.scatter(*where, s=sizes[chosen] + 60, **ring)
