@@ -116,7 +116,6 @@ def test_a_solver_that_is_not_installed_is_one_sentence(monkeypatch):
 
 
 def test_the_solvers_tour_of_ten_cities_is_the_optimal_one():
-    pytest.importorskip("pyvrp")
     points = random_points(3, 10)
     for each, tour in zip(points, held_karp.held_karp(points), strict=True):
         found = solver.solve(each)
