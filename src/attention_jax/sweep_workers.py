@@ -42,10 +42,10 @@ def run(arguments: Sequence[str], workers: int) -> int:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    for number, status in enumerate(statuses):
+    for worker, status in enumerate(statuses):
         if status < 0:
             killed = signal.Signals(-status).name
-            print(f"worker {number} was ended by {killed}: run the same command", file=sys.stderr)
+            print(f"worker {worker} was ended by {killed}: run the same command", file=sys.stderr)
     return max(status if status >= 0 else 1 for status in statuses)
 
 
