@@ -66,7 +66,7 @@ class Reader:
         found = {}
         for low in np.unique(different // width * width):
             members = np.flatnonzero((sizes >= low) & (sizes < low + width))
-            metrics = self._problem.score([measured[n] for n in members]).metrics
+            metrics = self._problem.score([measured[n] for n in members.tolist()]).metrics
             label = f"{low}" if width == 1 else f"{low}_{low + width}"
             if main in metrics:
                 found[f"{main}/length_{label}"] = metrics[main]
@@ -109,7 +109,7 @@ class Reader:
         for place, n in enumerate(n for n in closely if "weights" in rows[n]):
             weights, chosen_positions = _weights(rows[n])
             drawing = self._drawing(split, rows[n])
-            figures[f"steps_{place}"] = viz.steps(drawing, weights, chosen_positions)
+            figures[f"steps_{place}"] = viz.steps(drawing, weights, chosen_positions.tolist())
         main, _ = self._problem.main_metric
         buckets = by_length(metrics, main)
         if len(buckets) > 1:
