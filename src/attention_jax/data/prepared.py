@@ -1,7 +1,7 @@
-"""Data sets that TFDS prepares once, and their columns, kept beside its records.
+"""Data sets that TFDS prepares once, and their columns or arrays, kept beside its records.
 
-TFDS decodes an example in about 100 µs, so a split's texts are written to one file when they are
-first wanted, and read from there the next time.
+TFDS decodes an example in about 100 µs, so a split is written to one file when it is first wanted,
+and read from there the next time.
 """
 
 import contextlib
@@ -10,14 +10,19 @@ import json
 import logging
 import os
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeVar
+
+import numpy as np
 
 from attention_jax.errors import UserError
 
 Columns = Mapping[str, list[str]]
 """A split: name -> texts; row i of each belongs to example i."""
+
+Made = TypeVar("Made")
 
 
 def prepare(make: Callable[[], Any], **options: Any) -> Any:
@@ -68,17 +73,39 @@ def columns(
     Raises:
       UserError: for a folder that cannot be written, or a file that is damaged.
     """
-    file = files[split]
-    try:
-        if not file.exists():
-            for each, made in make().items():
-                _write(files[each], made)
-        return json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        folder = file.parent.parent
-        raise UserError(f"cannot prepare data in {folder}: {error}; give another folder") from error
-    except ValueError as error:
-        raise UserError(f"{file} is damaged: delete it, and it is made again") from error
+
+    def write(made: Columns, stream: IO[bytes]) -> None:
+        stream.write(json.dumps(made, ensure_ascii=False).encode())
+
+    return _kept(files, split, make, write, json.load)
+
+
+def arrays(
+    kind: Callable[..., Made],
+    files: Mapping[str, Path],
+    split: str,
+    make: Callable[[], Mapping[str, Made]],
+) -> Made:
+    """The arrays of a split, from its file.
+
+    Args:
+      kind: a NamedTuple of arrays.
+      files: as of `columns`.
+      split: one of them.
+      make: as of `columns`; gives the arrays of every split.
+
+    Raises:
+      UserError: as `columns`.
+    """
+
+    def write(made: Made, stream: IO[bytes]) -> None:
+        np.savez(stream, **made._asdict())  # type: ignore[attr-defined]
+
+    def read(stream: IO[bytes]) -> Made:
+        with np.load(stream, allow_pickle=False) as kept:
+            return kind(**kept)
+
+    return _kept(files, split, make, write, read)
 
 
 @contextlib.contextmanager
@@ -94,13 +121,38 @@ def quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _write(file: Path, made: Columns) -> None:
-    """Writes the columns all or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+def _kept(
+    files: Mapping[str, Path],
+    split: str,
+    make: Callable[[], Mapping[str, Any]],
+    write: Callable[[Any, IO[bytes]], None],
+    read: Callable[[IO[bytes]], Any],
+) -> Any:
+    """What `files[split]` holds; where it is not there, `make` gives what all of them shall."""
+    file = files[split]
+    try:
+        if not file.exists():
+            # A folder that cannot be written should say so before the work is done.
+            file.parent.mkdir(parents=True, exist_ok=True)
+            for each, made in make().items():
+                _write_whole(files[each], made, write)
+    except OSError as error:
+        folder = file.parent.parent
+        raise UserError(f"cannot prepare data in {folder}: {error}; give another folder") from error
+    try:
+        # Opened here, since NumPy leaves a damaged file open.
+        with file.open("rb") as stream:
+            return read(stream)
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{file} is damaged: delete it, and it is made again") from error
+
+
+def _write_whole(file: Path, made: Any, write: Callable[[Any, IO[bytes]], None]) -> None:
+    """All or not at all."""
     handle, part = tempfile.mkstemp(dir=file.parent, suffix=".part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(made, stream, ensure_ascii=False)
+        with os.fdopen(handle, "wb") as stream:
+            write(made, stream)
         os.replace(part, file)
     except BaseException:
         os.unlink(part)

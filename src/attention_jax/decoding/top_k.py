@@ -26,7 +26,7 @@ def top_k(
       values and their places.
     """
     batch, n = x.shape
-    size = max(math.isqrt(n // k), 1)
+    size = _chunk(n, k)
     if size * k >= n:
         values, places = jax.lax.top_k(x, k)
         return values, places
@@ -37,3 +37,9 @@ def top_k(
     candidates = jnp.take_along_axis(chunks, chosen[:, :, None], axis=1).reshape(batch, -1)
     values, places = jax.lax.top_k(candidates, k)
     return values, jnp.take_along_axis(chosen, places // size, axis=1) * size + places % size
+
+
+def _chunk(n: int, k: int) -> int:
+    """sqrt(n / k), or somewhat less where that divides n: to pad is to copy all n numbers."""
+    best = max(math.isqrt(n // k), 1)
+    return next((size for size in range(best, best // 2, -1) if n % size == 0), best)

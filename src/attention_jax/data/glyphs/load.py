@@ -2,8 +2,6 @@
 
 import logging
 import os
-import tempfile
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,18 +44,14 @@ def load(config: GlyphsConfig, split: str, data_dir: str | os.PathLike[str]) -> 
     if split not in SPLITS:
         raise UserError(f"glyphs has no split {split!r}: choose {', '.join(SPLITS)}")
     folder = Path(data_dir).expanduser()
-    file = folder / "glyphs" / "arrays" / f"{config.name}-{split}.npz"
-    try:
-        if not file.exists():
-            _log.info("preparing glyphs")
-            for each, made in _prepare(config, folder).items():
-                _write(file.with_name(f"{config.name}-{each}.npz"), made)
-        with np.load(file, allow_pickle=False) as arrays:
-            return Shapes(**arrays)
-    except OSError as error:
-        raise UserError(f"cannot prepare data in {folder}: {error}; give another folder") from error
-    except (ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise UserError(f"{file} is damaged: delete it, and it is made again") from error
+    arrays = folder / "glyphs" / "arrays"
+    files = {each: arrays / f"{config.name}-{each}.npz" for each in SPLITS}
+
+    def make() -> dict[str, Shapes]:
+        _log.info("preparing glyphs")
+        return _prepare(config, folder)
+
+    return prepared.arrays(Shapes, files, split, make)
 
 
 def _prepare(config: GlyphsConfig, folder: Path) -> dict[str, Shapes]:
@@ -83,16 +77,3 @@ def _columns(rows: list[dict]) -> Shapes:
         np.array([row["script"].decode() for row in firsts]),
         np.stack([row["turns"] for row in firsts]),
     )
-
-
-def _write(file: Path, made: Shapes) -> None:
-    """All or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=file.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.savez(stream, **made._asdict())
-        os.replace(part, file)
-    except BaseException:
-        os.unlink(part)
-        raise

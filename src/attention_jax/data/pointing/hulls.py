@@ -2,28 +2,22 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 from scipy.spatial import ConvexHull
 
-from attention_jax.data.pointing.problem import Measured, Scored, check_sizes, mean
+from attention_jax.data.pointing.problem import Measured, Scored, Sized, mean
 
 FAIL = 0.01
 """Share of polygons that are not simple above which the paper reports no area."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Hulls:
+class Hulls(Sized):
     """Points of the plane; to be said are the corners of their convex hull, counter-clockwise from
     the one with the lowest index.
-
-    Attributes:
-      min_points: of a set.
-      max_points: likewise; all numbers between are alike often.
     """
 
-    min_points: int = 5
     max_points: int = 50
 
     name = "convex_hull"
@@ -33,12 +27,6 @@ class Hulls:
     spread = True
     main_metric = ("accuracy", "max")
     triples = False
-
-    def __post_init__(self):
-        check_sizes(self)
-
-    def of_size(self, points: int) -> Self:
-        return dataclasses.replace(self, min_points=points, max_points=points)
 
     def least(self, points: int) -> int:
         return 3

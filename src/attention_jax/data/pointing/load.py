@@ -4,12 +4,8 @@ import dataclasses
 import hashlib
 import logging
 import os
-import tempfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
 
 from attention_jax.data import prepared
 from attention_jax.data.memory_sequences import dice
@@ -24,7 +20,6 @@ from attention_jax.data.pointing import (
 )
 from attention_jax.data.pointing.problem import Problem
 from attention_jax.data.pointing.sets import BLOCK, Sets
-from attention_jax.errors import UserError
 
 _log = logging.getLogger(__name__)
 
@@ -79,20 +74,12 @@ def load(drawn: Drawn, data_dir: str | os.PathLike[str]) -> Sets:
     """
     folder = Path(data_dir).expanduser()
     file = folder / "point_sets" / "arrays" / f"{drawn.name}.npz"
-    try:
-        if not file.exists():
-            # A folder that cannot be written should say so before the work is done.
-            file.parent.mkdir(parents=True, exist_ok=True)
-            _log.info("preparing %s sets of %s", f"{drawn.size:,}", drawn.problem)
-            _write(file, _prepare(drawn, folder))
-    except OSError as error:
-        raise UserError(f"cannot prepare data in {folder}: {error}; give another folder") from error
-    try:
-        # Opened here, since NumPy leaves a damaged file open.
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            return Sets(**arrays)
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{file} is damaged: delete it, and it is made again") from error
+
+    def make() -> dict[str, Sets]:
+        _log.info("preparing %s sets of %s", f"{drawn.size:,}", drawn.problem)
+        return {drawn.split: _prepare(drawn, folder)}
+
+    return prepared.arrays(Sets, {drawn.split: file}, drawn.split, make)
 
 
 def _prepare(drawn: Drawn, folder: Path) -> Sets:
@@ -108,15 +95,3 @@ def _prepare(drawn: Drawn, folder: Path) -> Sets:
     builder = prepared.prepare(lambda: PointSets(config=config, data_dir=os.fspath(folder)))
     source = builder.as_data_source(drawn.split)
     return Sets.join([Sets(**source[n]) for n in range(len(source))])
-
-
-def _write(file: Path, made: Sets) -> None:
-    """All or not at all."""
-    handle, part = tempfile.mkstemp(dir=file.parent, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            np.savez(stream, **made._asdict())
-        os.replace(part, file)
-    except BaseException:
-        os.unlink(part)
-        raise

@@ -1,7 +1,8 @@
 """What a problem about points is: sets of them, the answer of each, and how an answer is judged."""
 
+import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, Self
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 
@@ -96,14 +97,33 @@ class Problem(Protocol):
         ...
 
 
-def check_sizes(problem: Problem) -> None:
-    """Raises UserError for sizes of sets that cannot be."""
-    low, high = problem.min_points, problem.max_points
-    if not problem.fewest <= low <= high:
-        raise UserError(
-            f"config.problem.min_points is {low} and max_points is {high}: give "
-            f"{problem.fewest} or more, and no more at least than at most"
-        )
+@dataclasses.dataclass(frozen=True)
+class Sized:
+    """How many points the sets of a problem have.
+
+    Attributes:
+      min_points: of a set.
+      max_points: likewise; all numbers between are alike often.
+
+    Raises:
+      UserError: for sizes that cannot be.
+    """
+
+    min_points: int = 5
+    max_points: int = 5
+
+    fewest: ClassVar[int]
+
+    def __post_init__(self):
+        if not self.fewest <= self.min_points <= self.max_points:
+            raise UserError(
+                f"config.problem.min_points is {self.min_points} and max_points is "
+                f"{self.max_points}: give {self.fewest} or more, and no more at least than at most"
+            )
+
+    def of_size(self, points: int) -> Self:
+        """The same with sets of so many points."""
+        return dataclasses.replace(self, min_points=points, max_points=points)
 
 
 def mean(measured: Sequence[Measured], name: str) -> float:

@@ -2,24 +2,15 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 
-from attention_jax.data.pointing.problem import Measured, Scored, check_sizes, mean
+from attention_jax.data.pointing.problem import Measured, Scored, Sized, mean
 
 
 @dataclasses.dataclass(frozen=True)
-class Sorting:
-    """Numbers, uniform in [0, 1); to be said are their indices from the smallest to the largest.
-
-    Attributes:
-      min_points: numbers of a set.
-      max_points: likewise; all sizes between are alike often.
-    """
-
-    min_points: int = 5
-    max_points: int = 5
+class Sorting(Sized):
+    """Numbers, uniform in [0, 1); to be said are their indices from the smallest to the largest."""
 
     name = "sorting"
     coordinates = 1
@@ -28,12 +19,6 @@ class Sorting:
     spread = False
     main_metric = ("exact_match", "max")
     triples = False
-
-    def __post_init__(self):
-        check_sizes(self)
-
-    def of_size(self, points: int) -> Self:
-        return dataclasses.replace(self, min_points=points, max_points=points)
 
     def least(self, points: int) -> int:
         return points

@@ -2,30 +2,22 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 
 from attention_jax.data.pointing import held_karp, solver
-from attention_jax.data.pointing.problem import Measured, Scored, check_sizes, mean
+from attention_jax.data.pointing.problem import Measured, Scored, Sized, mean
 
 
 @dataclasses.dataclass(frozen=True)
-class Tours:
+class Tours(Sized):
     """Cities of the plane; to be said is the shortest closed tour through all of them.
 
     It begins with city 0 and goes round counter-clockwise: a shortest tour never crosses itself, so
     it has an inside. (The paper begins with the first city too, and does not say which way it
     goes.) Up to 12 cities it is optimal, by Held and Karp's algorithm; of more, what a solver
     finds.
-
-    Attributes:
-      min_points: cities of a set.
-      max_points: likewise; all numbers between are alike often.
     """
-
-    min_points: int = 5
-    max_points: int = 5
 
     name = "tours"
     coordinates = 2
@@ -34,12 +26,6 @@ class Tours:
     spread = False
     main_metric = ("tour_length", "min")
     triples = False
-
-    def __post_init__(self):
-        check_sizes(self)
-
-    def of_size(self, points: int) -> Self:
-        return dataclasses.replace(self, min_points=points, max_points=points)
 
     def least(self, points: int) -> int:
         return points

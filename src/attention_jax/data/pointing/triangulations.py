@@ -2,29 +2,21 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Self
 
 import numpy as np
 from scipy.spatial import Delaunay
 
-from attention_jax.data.pointing.problem import Measured, Scored, check_sizes, mean
+from attention_jax.data.pointing.problem import Measured, Scored, Sized, mean
 
 
 @dataclasses.dataclass(frozen=True)
-class Triangulations:
+class Triangulations(Sized):
     """Points of the plane; to be said are the triangles of their Delaunay triangulation, no
     circumcircle of which has a point inside.
 
     A triangle is its three indices, ascending; triangles are ordered by their incentres, from left
     to right (and where that is equal from below), one after the other.
-
-    Attributes:
-      min_points: of a set.
-      max_points: likewise; all numbers between are alike often.
     """
-
-    min_points: int = 5
-    max_points: int = 5
 
     name = "delaunay"
     coordinates = 2
@@ -33,12 +25,6 @@ class Triangulations:
     spread = True
     main_metric = ("coverage", "max")
     triples = True
-
-    def __post_init__(self):
-        check_sizes(self)
-
-    def of_size(self, points: int) -> Self:
-        return dataclasses.replace(self, min_points=points, max_points=points)
 
     def least(self, points: int) -> int:
         return 3
