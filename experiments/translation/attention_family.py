@@ -2,9 +2,9 @@
 
 What it shows: copying and reversal of random symbols, where nothing but position relates source and
 target. Additive, general and dot learn both, and so does local-p, which predicts its window;
-local-m, whose window moves along with the target, copies and does not reverse; without attention all
-has to pass through one vector, which holds a few symbols. Location scores, which never look at the
-source, align reversal badly (.21); cosine and scaled dot do not find it at all.
+local-m, whose window moves along with the target, copies and does not reverse; without attention
+all has to pass through one vector, which holds a few symbols. Location scores, which never look at
+the source, align reversal badly (.21); cosine and scaled dot do not find it at all.
 
     attention-jax sweep --config=translation/attention_family --workdir=W --workers=2 \
       --record=attention_family
