@@ -1,9 +1,11 @@
-"""Parameters for tests, without compiling an initialiser for each."""
+"""Parameters for tests, without compiling an initialiser for each, and how they are trained."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
+from jax.flatten_util import ravel_pytree
 
 from attention_jax.layers.initializers import Initializers
 
@@ -34,3 +36,43 @@ def labels():
 
     numbered = {name: filled(i) for i, name in enumerate(Initializers._fields)}
     return Initializers(**{**numbered, "forget_bias": 0.0})
+
+
+@pytest.fixture(scope="session")
+def losses():
+    """`losses(loss, params, steps, learning_rate)`: the loss before each of Adam's steps and after
+    the last.
+    """
+
+    def descend(loss, params, steps, learning_rate=0.03):
+        optimizer = optax.adam(learning_rate)
+        # One vector: many small updates would take longer to compile than to run.
+        vector, unravel = ravel_pytree(params)
+
+        def update(state, _):
+            vector, moments = state
+            value, slope = jax.value_and_grad(lambda vector: loss(unravel(vector)))(vector)
+            updates, moments = optimizer.update(slope, moments)
+            return (optax.apply_updates(vector, updates), moments), value
+
+        @jax.jit
+        def whole(vector):
+            return jax.lax.scan(update, (vector, optimizer.init(vector)), length=steps + 1)[1]
+
+        return whole(vector)
+
+    return descend
+
+
+@pytest.fixture(scope="session")
+def assert_golden():
+    """`assert_golden(curve, expected)`: the first two losses are what they have always been."""
+
+    def check(curve, expected):
+        assert np.allclose(curve[:2], expected, atol=5e-4), (
+            f"the losses before and after the first step were {expected} and are now "
+            f"({curve[0]:.4f}, {curve[1]:.4f}). If the model was meant to change, write these into "
+            "GOLDEN and say in the commit why they changed; if not, the change is a mistake."
+        )
+
+    return check

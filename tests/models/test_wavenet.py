@@ -123,28 +123,13 @@ def test_bfloat16_never_strays_far_from_float32(run, parameters):
 GOLDEN = (1.9740, 1.9431)
 
 
-def test_a_tiny_batch_is_learned_by_heart_from_the_golden_first_step(parameters):
-    optimizer = optax.adam(0.02)
-
-    @jax.value_and_grad
-    def slope(variables):
+def test_a_tiny_batch_is_learned_by_heart_from_the_golden_first_step(
+    parameters, losses, assert_golden
+):
+    def loss(variables):
         logits, _ = MODEL.apply(variables, INPUTS)
         return optax.softmax_cross_entropy_with_integer_labels(logits, SAMPLES).mean()
 
-    def update(state, _):
-        variables, moments = state
-        value, gradient = slope(variables)
-        updates, moments = optimizer.update(gradient, moments)
-        return (optax.apply_updates(variables, updates), moments), value
-
-    @jax.jit
-    def whole(variables):
-        return jax.lax.scan(update, (variables, optimizer.init(variables)), length=301)[1]
-
-    curve = whole(parameters(MODEL, INPUTS))
+    curve = losses(loss, parameters(MODEL, INPUTS), steps=300, learning_rate=0.02)
     assert curve[-1] < 0.1, curve
-    assert np.allclose(curve[:2], GOLDEN, atol=5e-4), (
-        f"the losses before and after the first step were {GOLDEN} and are now "
-        f"({curve[0]:.4f}, {curve[1]:.4f}). If the model was meant to change, write these into "
-        "GOLDEN and say in the commit why they changed; if not, the change is a mistake."
-    )
+    assert_golden(curve, GOLDEN)
