@@ -1,4 +1,4 @@
-"""The promises of benchmarks/guarantees.py, held to at full length."""
+"""The promises of benchmarks/guarantees.py and sweeps.py, held to at full length."""
 
 from pathlib import Path
 
@@ -22,3 +22,16 @@ def test_what_is_promised_of_every_run_holds(name, tmp_path, monkeypatch):
 
     metric, bar = BARS[name]
     assert guarantees.MEASURES[name](tmp_path)[metric] <= bar
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["journal", "postgres"])
+def test_a_killed_worker_of_a_sweep_loses_and_repeats_nothing(name, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT))
+    from benchmarks import sweeps
+
+    try:
+        found = sweeps.MEASURES[name](tmp_path)
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
+    assert found == {"finished": sweeps.TRIALS, "lost": 0, "twice": 0}

@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "translations": {"errors", "data", "tasks", "baselines", "training", "experiment"},
     "memories": {"errors", "data", "tasks", "baselines", "training", "experiment"},
     "pointings": {"errors", "data", "tasks", "baselines", "training", "experiment"},
+    "few_shots": {"errors", "data", "tasks", "baselines", "training", "experiment"},
 }
 # Above the experiment stand the commands, which may use one another and anything but a model.
 COMMANDS = {
@@ -50,8 +51,12 @@ COMMANDS = {
     "rerun",
     "seeds",
     "sweep",
+    "sweep_live",
+    "sweep_report",
+    "sweep_study",
     "sweep_trials",
     "sweep_workers",
+    "sweeping",
     "cli",
     "using",
     "__init__",

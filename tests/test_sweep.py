@@ -3,11 +3,27 @@
 import contextlib
 import io
 import json
+import re
 import shutil
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from optuna.trial import TrialState
+from rich.console import Console
 
-from attention_jax import experiment, results, runs, sweep, sweep_trials, sweep_workers
+from attention_jax import (
+    experiment,
+    results,
+    runs,
+    sweep,
+    sweep_live,
+    sweep_report,
+    sweep_study,
+    sweep_trials,
+    sweep_workers,
+    workdir,
+)
 from attention_jax.cli import main
 from attention_jax.errors import NonFiniteLossError, UserError
 from attention_jax.layers.attention import make_attention
@@ -98,9 +114,53 @@ def test_a_trial_is_never_trained_or_measured_twice(recorded, data_dir, capsys):
 
 
 def test_another_sweep_never_mixes_with_the_one_of_the_folder(recorded, data_dir, capsys):
-    for options, arg in ((["--config.batch_size=4"], ""), ([], ":wide")):
+    others = [["--config.batch_size=4"], ["--sampler=tpe", "--trials=3"]]
+    for options, arg in [*((other, "") for other in others), ([], ":wide")]:
         assert run(recorded, data_dir, *options, arg=arg) == 2
         assert "choose another --workdir" in capsys.readouterr().err
+
+
+def test_a_worker_with_another_version_of_the_code_is_refused(recorded, data_dir, tmp_path, capsys):
+    shutil.copytree(recorded, tmp_path / "there")
+    moved = tmp_path / "there" / "W" / workdir.SWEEP
+    about = json.loads(moved.read_text())
+    for key, old in (("version", "0.0.1"), ("code", "0123456789abcdef")):
+        moved.write_text(json.dumps(about | {key: old}))
+        with pytest.raises(UserError, match=f"begun with the {key} {old}, and this is"):
+            sweep.Sweep(about["command"][0], [], tmp_path / "there" / "W", data_dir)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--workers=0"], "--workers must be 1 or more"),
+        (["--sampler=random"], "--sampler=random never ends: say --trials=N"),
+        (["--direction=max"], "--direction is of --metric"),
+        (["--metric=aer"], "not the main one, bleu: say --direction"),
+        (["--pruner=median", "--config.evaluate_every=0"], "set --config.evaluate_every"),
+        (["--storage=nonsense"], "the storage 'nonsense' cannot be used"),
+        (
+            ["--storage=sqlite:////nowhere/study.db"],
+            "cannot be used (unable to open database file)",
+        ),
+        (["--storage=oracle://me:secret@there/x"], "oracle://me:***@there/x needs a driver"),
+    ],
+)
+def test_a_search_that_cannot_be_is_one_sentence(options, sentence, tmp_path, data_dir, capsys):
+    (tmp_path / "mine.py").write_text(MINE)
+    assert run(tmp_path, data_dir, *options) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert sentence in said[-1]
+    assert said[-1].startswith("attention-jax: ")
+
+
+def test_a_choice_that_the_config_lacks_is_told_before_anything_is_trained(tmp_path, data_dir):
+    (tmp_path / "mine.py").write_text(MINE.replace('"model.cell"', '"model.sell"'))
+    trials = sweep.Sweep(f"{tmp_path}/mine.py", [], tmp_path / "W", data_dir)
+    with pytest.raises(UserError, match=r"sweep\(trial\) of .*no key 'model.sell': did you mean"):
+        trials.run()
+    assert not (tmp_path / "W" / "trials").exists()
+    assert not trials.trials
 
 
 def test_a_record_needs_its_folder_before_anything_is_trained(recorded, data_dir, tmp_path, capsys):
@@ -140,9 +200,10 @@ def test_a_sweep_goes_on_with_the_trial_that_was_interrupted(data_dir, tmp_path,
     assert "learning_rate" in capsys.readouterr().out
 
 
-def test_no_two_processes_train_one_trial_and_none_is_lost(tmp_path):
+def test_no_two_processes_train_one_trial_and_none_is_lost(data_dir, tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
-    one, other = (sweep.Sweep(f"{tmp_path}/mine.py:wide", [], tmp_path / "W") for _ in range(2))
+    spec = f"{tmp_path}/mine.py:wide"
+    one, other = (sweep.Sweep(spec, [], tmp_path / "W", data_dir) for _ in range(2))
     taken = [worker._next(0) for worker in (one, other, one, other)]
     assert [number for number, _ in taken] == [0, 1, 2, 3]
     params = [trial.params for trial in one.study.get_trials()]
@@ -157,17 +218,17 @@ def test_no_two_processes_train_one_trial_and_none_is_lost(tmp_path):
         lock.close()
 
 
-def test_a_trial_whose_process_died_while_choosing_is_replaced(tmp_path):
+def test_a_trial_whose_process_died_while_choosing_is_replaced(data_dir, tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
-    trials = sweep.Sweep(f"{tmp_path}/mine.py", [], tmp_path / "W")
+    trials = sweep.Sweep(f"{tmp_path}/mine.py", [], tmp_path / "W", data_dir)
     trials.study.ask()
     number, lock = trials._next(0)
     lock.close()
     assert number == 1
 
 
-def test_overlapping_trials_count_once_in_the_sweeps_time(tmp_path):
-    trials = sweep.Sweep("translation/seq2seq:smoke", [], tmp_path)
+def test_overlapping_trials_count_once_in_the_sweeps_time(data_dir, tmp_path):
+    trials = sweep.Sweep("translation/seq2seq:smoke", [], tmp_path, data_dir)
     for spans in ([[0, 10], [20, 30]], [[5, 12]], [[40, 41]]):
         trial = trials.study.ask()
         trials.study.tell(trial, 1.0)
@@ -176,11 +237,13 @@ def test_overlapping_trials_count_once_in_the_sweeps_time(tmp_path):
     assert trials.wall_seconds == 12 + 10 + 1
 
 
-def test_a_trial_that_diverges_fails_and_the_next_one_begins(tmp_path, monkeypatch, capsys):
+def test_a_trial_that_diverges_fails_and_the_next_one_begins(
+    data_dir, tmp_path, monkeypatch, capsys
+):
     (tmp_path / "mine.py").write_text(MINE)
-    trials = sweep.Sweep(f"{tmp_path}/mine.py", [], tmp_path / "W")
+    trials = sweep.Sweep(f"{tmp_path}/mine.py", [], tmp_path / "W", data_dir)
 
-    def diverge(*_):
+    def diverge(*_, **__):
         raise NonFiniteLossError("the loss of step 1 is nan")
 
     monkeypatch.setattr(runs, "train", diverge)
@@ -191,11 +254,89 @@ def test_a_trial_that_diverges_fails_and_the_next_one_begins(tmp_path, monkeypat
         sweep_trials.measure(trials, "test")
 
 
-def test_workers_pass_on_what_is_said_and_how_it_ended(capfd):
-    assert sweep_workers.run(["sweep"], 2) == 2
-    said = sorted(capfd.readouterr().err.splitlines())
-    assert [line[:17] for line in said] == ["0: attention-jax:", "1: attention-jax:"]
-    assert all("--config" in line for line in said)
+SEARCHED = MINE.replace(
+    'trial.suggest_categorical("hidden", [4, 8] if arg == "wide" else [4])',
+    'trial.suggest_int("hidden", 1, 60)',
+)
+
+
+@pytest.fixture
+def rehearsed(monkeypatch):
+    """Training as a rehearsal: two evaluations, whose BLEU is the hidden size and then half."""
+    widths = []
+
+    def train(built, folder, *, watch):
+        widths.append(built.config.model.hidden)
+        for step, share in ((1, 1.0), (2, 0.5)):
+            watch(step, {"bleu": widths[-1] * share, "loss": 1.0})
+        return SimpleNamespace(stop=Stop.NO)
+
+    monkeypatch.setattr(runs, "train", train)
+    return widths
+
+
+@pytest.mark.parametrize("storage", ["", "sqlite:///{}/study.db"])
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_a_search_trains_as_many_trials_as_told_and_never_one_twice(
+    sampler, storage, rehearsed, data_dir, tmp_path
+):
+    (tmp_path / "mine.py").write_text(SEARCHED)
+    search = sweep_study.Search(sampler=sampler, storage=storage.format(tmp_path))
+    flags = [f"{tmp_path}/mine.py", [], tmp_path / "W", data_dir]
+    assert sweep.Sweep(*flags, search=search).run(5) is Stop.NO
+    both = [sweep.Sweep(*flags, search=search) for _ in range(2)]
+    assert [joined.run(8) for joined in both] == [Stop.NO, Stop.NO]
+    assert len(rehearsed) == len(both[0].finished) == 8
+    # The same choices in a search that was never left.
+    again = [f"{tmp_path}/mine.py", [], tmp_path / "again", data_dir]
+    assert sweep.Sweep(*again, search=search).run(8) is Stop.NO
+    assert rehearsed[8:] == rehearsed[:8]
+    assert both[0].study.best_value == max(rehearsed)
+
+
+def test_a_trial_that_lags_is_ended_early_and_never_the_best(rehearsed, data_dir, tmp_path):
+    (tmp_path / "mine.py").write_text(SEARCHED)
+    search = sweep_study.Search(sampler="random", pruner="median")
+    flags = ["--config.evaluate_every=1"]
+    trials = sweep.Sweep(f"{tmp_path}/mine.py", flags, tmp_path / "W", data_dir, None, search)
+    assert trials.run(12) is Stop.NO
+    pruned = [trial for trial in trials.trials if trial.state is TrialState.PRUNED]
+    first = [trial.intermediate_values[1] for trial in trials.trials[: pruned[0].number]]
+    assert pruned[0].intermediate_values == {1: pytest.approx(pruned[0].params["hidden"])}
+    assert pruned[0].intermediate_values[1] < np.median(first)
+    assert len(trials.finished) + len(pruned) == 12
+    page = sweep_report.write(trials).read_text()
+    best = max(trials.finished, key=lambda trial: trial.value)
+    assert f"--config.model.hidden={best.params['hidden']}</pre>" in page
+    assert f"{len(pruned)} pruned" in page
+    with io.StringIO() as screen:
+        console = Console(file=screen, width=120)
+        console.print(sweep_live.table(trials))
+        rows = [line.split() for line in screen.getvalue().splitlines()]
+    assert rows[0] == ["trial", "state", "step", "bleu", "cell", "hidden"]
+    assert rows[1][0] == str(best.number)
+    assert {row[1] for row in rows[1:]} == {"done", "pruned"}
+
+
+def test_another_metric_is_what_trials_are_compared_by(rehearsed, data_dir, tmp_path):
+    (tmp_path / "mine.py").write_text(SEARCHED)
+    spec = f"{tmp_path}/mine.py"
+    for metric, at in (("loss", "W"), ("lost", "V")):
+        search = sweep_study.Search(sampler="random", metric=metric, direction="min")
+        trials = sweep.Sweep(spec, [], tmp_path / at, data_dir, None, search)
+        if metric == "loss":
+            assert trials.run(1) is Stop.NO
+            assert trials.finished[0].value == 1.0
+        else:
+            with pytest.raises(UserError, match="no metric 'lost': they have bleu, loss"):
+                trials.run(1)
+
+
+def test_workers_pass_on_what_is_said_and_how_it_ended():
+    said = []
+    assert sweep_workers.run(["sweep"], 2, lambda *line: said.append(line)) == 2
+    assert sorted(worker for worker, _ in said) == [0, 1]
+    assert all(re.match("attention-jax: .*--config", line) for _, line in said)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
-from attention_jax import using
+from attention_jax import sweeping, using
 from attention_jax.errors import NonFiniteLossError, UserError
-
-_EXIT = {"NO": 0, "TIME_LIMIT": 0, "INTERRUPTED": 130, "TERMINATED": 143}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 3
     except KeyboardInterrupt:
         print("attention-jax: interrupted", file=sys.stderr)
-        return _EXIT["INTERRUPTED"]
+        return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 0
@@ -99,13 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     using.add_predict_options(predict)
     _folders(predict)
 
-    sweep = command("sweep", _sweep, "train an experiment's grid and compare")
+    sweep = command("sweep", sweeping.sweep, "train an experiment's variants and compare them")
     sweep.add_argument("--config", required=True, metavar="EXPERIMENT[:ARG]", help=_CONFIG_HELP)
     sweep.add_argument("--workdir", required=True, type=Path)
-    sweep.add_argument("--trials", type=int, default=0, help="of the grid at most; 0 is all")
-    sweep.add_argument("--workers", type=int, default=1, help="trials side by side (default: 1)")
-    sweep.add_argument("--split", default="test", help="of --record")
-    sweep.add_argument("--record", metavar="NAME", help="measure all trials, keep the numbers")
+    sweeping.add_options(sweep)
     _folders(sweep)
 
     report = command("report", _report, "one page to look at: a run, or several side by side")
@@ -163,7 +158,7 @@ def _train(options, overrides: list[str]) -> int:
         stop = _train_one(experiment, run.path, left, options.profile)
         if stop is not Stop.NO:
             break
-    return _EXIT[stop.name]
+    return stop.status
 
 
 def _train_one(experiment, folder: Path, time_limit: float, profile: bool):
@@ -185,57 +180,22 @@ def measure(arguments: Sequence[str]):
     `measuring.Measured`.
     """
     options, rest = _parser().parse_known_args(arguments)
-    if options.run is _sweep:
-        from attention_jax.sweep_trials import as_measured
-
-        trials = _trials(options, _overrides(rest))
-        return as_measured(trials, options.split, options.record, options.workers)
+    if options.run is sweeping.sweep:
+        return sweeping.measure(options, _overrides(rest))
     return using.measure(options, _overrides(rest))
 
 
-def _sweep(options, overrides: list[str]) -> int:
-    from attention_jax import measuring, sweep_trials, sweep_workers
-
-    if options.record:
-        measuring.require_repository(Path())
-    if options.workers < 1:
-        raise UserError("--workers must be 1 or more")
-    trials = _trials(options, overrides)
-    if options.workers > 1:
-        status = sweep_workers.run(_worker(options, overrides), options.workers)
-    else:
-        status = _EXIT[trials.run(options.trials).name]
-    if not status and options.record:
-        how = options.split, options.record, options.workers
-        picture, path = sweep_trials.record(trials, *how)
-        print(f"drawn in {picture}; recorded in {path}", file=sys.stderr)
-    elif trials.finished:
-        sweep_trials.print_table(trials)
-    return status
-
-
-def _worker(options, overrides: list[str]) -> list[str]:
-    """The sweep's command as one of several workers gets it."""
-    folders = {"workdir": options.workdir}
-    folders |= {"data_dir": options.data_dir, "manual_dir": options.manual_dir}
-    given = [f"--{name}={folder}" for name, folder in folders.items() if folder]
-    what = [f"--config={options.config}", f"--trials={options.trials}"]
-    return ["sweep", *what, *given, *overrides]
-
-
-def _trials(options, overrides: list[str]):
-    """The sweep that the options name."""
-    from attention_jax.sweep import Sweep
-
-    folders = (options.data_dir, options.manual_dir)
-    return Sweep(options.config, overrides, options.workdir, *folders)
-
-
 def _report(options, overrides: list[str]) -> int:
-    from attention_jax import report
+    from attention_jax import report, workdir
 
     if overrides:
         raise UserError(f"{overrides[0].partition('=')[0]} has no effect here: a report only reads")
+    if sweeps := [folder for folder in options.workdir if (folder / workdir.SWEEP).exists()]:
+        from attention_jax import sweep_report
+
+        for folder in sweeps:
+            print(sweep_report.rewrite(folder))
+        return 0
     print(report.write(options.workdir, options.output, options.split))
     return 0
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jax
@@ -44,7 +44,12 @@ class Trained:
 
 
 def train(
-    experiment: Experiment, workdir: Path, *, time_limit: float = 0, verbose: bool = True
+    experiment: Experiment,
+    workdir: Path,
+    *,
+    time_limit: float = 0,
+    verbose: bool = True,
+    watch: Callable[[int, Mapping[str, float]], None] = lambda step, metrics: None,
 ) -> Trained:
     """Trains from the newest checkpoint in the workdir, or from the start.
 
@@ -53,6 +58,7 @@ def train(
       workdir: checkpoints, metrics and pictures go here.
       time_limit: seconds after which to save and stop; 0 for none.
       verbose: False says nothing.
+      watch: told the step and the metrics of each evaluation; what it raises ends the run.
 
     Raises:
       UserError: for what the user can mend. NonFiniteLossError: when the loss is no number.
@@ -95,6 +101,7 @@ def train(
             progress.say(f"step {step}  {split}  {summary_line(evaluation.metrics)}")
         if first:
             evaluations.keep(workdir, task, split, evaluation, step, time.monotonic() - started)
+        watch(step, evaluation.metrics)
         return evaluation.metrics[task.main_metric[0]]
 
     plan = Plan(

@@ -15,6 +15,7 @@ from rich.table import Table
 from attention_jax import experiment, measuring, results, workdir
 from attention_jax.errors import UserError
 from attention_jax.sweep import Sweep
+from attention_jax.sweep_live import told
 from attention_jax.viz.grid import grid_plot
 from attention_jax.viz.save import save_figures
 
@@ -180,7 +181,7 @@ def print_table(sweep: Sweep, trials: Sequence[Trial] = ()) -> None:
       trials: the same as they were measured; without, the metric by which training picked its best
         checkpoint is shown.
     """
-    metric, direction = sweep.main_metric
+    metric, direction = sweep.goal
     metrics = _metrics(trials) or [metric]
     rows = [(trial.number, trial.metrics, trial.choices) for trial in trials] or [
         (trial.number, {metric: trial.value or 0.0}, sweep.choices(trial.params))
@@ -191,7 +192,7 @@ def print_table(sweep: Sweep, trials: Sequence[Trial] = ()) -> None:
     table = Table("trial", *metrics, *(key.rpartition(".")[2] for key in keys), box=None)
     for number, found, choices in rows:
         table.add_row(
-            str(number), *_shown(found, metrics), *(str(choices.get(k, "")) for k in keys)
+            str(number), *_shown(found, metrics), *(told(choices.get(k, "")) for k in keys)
         )
     Console().print(table)
 

@@ -9,21 +9,25 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
-def run(arguments: Sequence[str], workers: int) -> int:
+def run(arguments: Sequence[str], workers: int, say: Callable[[int, str], None]) -> int:
     """Runs `attention-jax ARGUMENTS` in so many processes and waits for all of them.
 
-    Ctrl-C and SIGTERM are passed on, so that every worker saves its trial. What they say on
-    standard error is passed on too, behind their number.
+    Ctrl-C and SIGTERM are passed on, so that every worker saves its trial.
+
+    Args:
+      arguments: of the command, the same for all.
+      workers: how many.
+      say: takes a worker's number and each line that it says on standard error.
 
     Returns:
       Their exit status; of different ones the largest.
     """
     processes = [_start(arguments, worker, workers) for worker in range(workers)]
     relays = [
-        threading.Thread(target=_relay, args=(number, process), daemon=True)
+        threading.Thread(target=_relay, args=(number, process, say), daemon=True)
         for number, process in enumerate(processes)
     ]
 
@@ -65,8 +69,8 @@ def _start(arguments: Sequence[str], worker: int, workers: int) -> subprocess.Po
     return process
 
 
-def _relay(number: int, process: subprocess.Popen) -> None:
+def _relay(number: int, process: subprocess.Popen, say: Callable[[int, str], None]) -> None:
     assert process.stderr is not None
     with process.stderr as said:
         for line in said:
-            print(f"{number}: {line}", end="", file=sys.stderr)
+            say(number, line.rstrip("\n"))

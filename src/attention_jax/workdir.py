@@ -28,6 +28,8 @@ _log = logging.getLogger(__name__)
 
 SEEDS = "seeds.json"
 """Stands where a folder holds several seeds' runs in place of one."""
+SWEEP = "sweep.json"
+"""Stands in a sweep's folder: its command, its goal, where its study lies."""
 
 # What may differ when the same run goes on: how long, how often, where; never what it computes.
 _MAY_CHANGE = (

@@ -17,6 +17,11 @@ class Stop(enum.IntEnum):
     INTERRUPTED = 2
     TERMINATED = 3
 
+    @property
+    def status(self) -> int:
+        """The command's exit status."""
+        return (0, 0, 130, 143)[self]
+
 
 _SIGNALS: dict[int, Stop] = {signal.SIGTERM: Stop.TERMINATED, signal.SIGINT: Stop.INTERRUPTED}
 

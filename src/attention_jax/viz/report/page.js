@@ -49,6 +49,7 @@
     const axis = { gridcolor: grid, linecolor: line, tickcolor: line, tickfont: { color: soft } };
     for (const { plot, figure } of charts) {
       const data = figure.data.map((trace) => {
+        if (!trace.meta) return trace; // Coloured by what it shows.
         const color = css(`--series-${trace.meta.series % 7}`);
         return { ...trace, line: { ...trace.line, color }, marker: { ...trace.marker, color } };
       });

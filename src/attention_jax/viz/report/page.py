@@ -29,15 +29,14 @@ def render(runs: Sequence[Run], split: str, made: str) -> str:
     """
     curves, keys = charts.learning_curves(runs)
     lengths = charts.length_curves(runs, split)
-    return _template().render(
+    return fill(
+        "page.html.jinja",
+        command="report",
+        charted=bool(curves or lengths),
         runs=runs,
         split=split,
         made=made,
         title=", ".join(run.label for run in runs),
-        colours={"light": COLOURS, "dark": DARK_COLOURS},
-        style=(_HERE / "page.css").read_text("utf-8"),
-        script=(_HERE / "page.js").read_text("utf-8"),
-        plotly=get_plotlyjs() if curves or lengths else "",
         measured=_measured(runs),
         lengths=lengths,
         curves=curves,
@@ -50,8 +49,29 @@ def render(runs: Sequence[Run], split: str, made: str) -> str:
     )
 
 
+def fill(template: str, *, charted: bool, **contents: Any) -> str:
+    """One of the templates beside this file, with the style and the scripts that all share.
+
+    Args:
+      template: its file's name.
+      charted: whether it has charts, and so needs plotly's own script.
+      **contents: the rest of what it shows.
+    """
+    return (
+        _templates()
+        .get_template(template)
+        .render(
+            colours={"light": COLOURS, "dark": DARK_COLOURS},
+            style=(_HERE / "page.css").read_text("utf-8"),
+            script=(_HERE / "page.js").read_text("utf-8"),
+            plotly=get_plotlyjs() if charted else "",
+            **contents,
+        )
+    )
+
+
 @functools.cache
-def _template() -> jinja2.Template:
+def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
@@ -60,7 +80,7 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     environment.filters |= {"called": numbers.called, "written": numbers.written}
-    return environment.get_template("page.html.jinja")
+    return environment
 
 
 @dataclasses.dataclass(frozen=True)
