@@ -46,6 +46,7 @@ COMMANDS = {
     "evaluations",
     "measuring",
     "listing",
+    "processes",
     "loaded",
     "report",
     "rerun",

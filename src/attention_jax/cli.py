@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import NoReturn
 
-from attention_jax import sweeping, using
+from attention_jax import processes, sweeping, using
 from attention_jax.errors import NonFiniteLossError, UserError
 
 
@@ -82,9 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--time_limit", type=float, default=0, metavar="SECONDS")
     train.add_argument("--profile", action="store_true", help="write a JAX profile to the workdir")
     train.add_argument("--debug_nans", action="store_true", help="stop where a NaN is made")
-    train.add_argument("--coordinator", metavar="HOST:PORT", help="of a run of several processes")
-    train.add_argument("--num_processes", type=int)
-    train.add_argument("--process_id", type=int)
+    processes.add_options(train)
     _folders(train)
 
     evaluate = command("evaluate", using.evaluate, "measure a trained workdir, or a baseline")
@@ -138,8 +136,7 @@ def _train(options, overrides: list[str]) -> int:
     from attention_jax import seeds, workdir
     from attention_jax.training.interruption import Stop
 
-    if options.coordinator:
-        jax.distributed.initialize(options.coordinator, options.num_processes, options.process_id)
+    processes.join(options)
     if options.debug_nans:
         jax.config.update("jax_debug_nans", True)
     began = time.monotonic()

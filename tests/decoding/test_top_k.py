@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from attention_jax.decoding.top_k import top_k
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 7), (3, 100), (2, 1009)])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 7), (3, 100), (2, 1009), (1, 5000)])
 @pytest.mark.parametrize("k", [1, 2, 10])
 def test_equals_a_full_sort(shape, k):
     k = min(k, shape[1])
