@@ -32,7 +32,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
 
     words, _ = experiment.parse_arg(arg, memories.WORDS)
     config = memories.default_config("copy", bits=4, min_length=1, max_length=8)
-    config.steps = 4000
+    config.steps = 6000
     config.model.update(hidden=(64,), slots=24, word=10)
     config.optimizer.learning_rate = 2e-3
     if "paper" in words:
