@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -75,22 +75,29 @@ def fingerprint(root: Path, files: Iterable[Path]) -> str:
     return digest.hexdigest()[:16]
 
 
-def open_image(path: Path, channels: int) -> Image.Image:
+def open_image(file: Path | IO[bytes], channels: int, name: str = "") -> Image.Image:
     """An image turned as its camera says, what is transparent white; grey or of three colours.
+
+    Args:
+      file: any that Pillow reads.
+      channels: 1 or 3.
+      name: of the file, for an error, if it is no path.
 
     Raises:
       UserError: for a file that cannot be read.
     """
     # A broken PNG is a SyntaxError to Pillow.
     try:
-        with Image.open(path) as opened:
+        with Image.open(file) as opened:
             image = ImageOps.exif_transpose(opened)
             if image.has_transparency_data:
                 image = image.convert("RGBA")
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
             return image.convert("L" if channels == 1 else "RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{path} cannot be read as an image: replace it or delete it") from error
+        raise UserError(
+            f"{name or file} cannot be read as an image: replace it or delete it"
+        ) from error
 
 
 def read_image(path: Path, side: int, channels: int, dark_ink: bool = False) -> np.ndarray:
