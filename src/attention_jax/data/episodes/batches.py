@@ -53,24 +53,22 @@ class Episodes:
         ways, shots = self._ways, self._shots
         words = dice.random_words(self._seed, self._stream, first, count, int(self._parts[-1]))
         *chances, rest = np.split(words, self._parts[:-1], axis=1)
-        chosen, extra, support, asked, drawings = map(dice.uniform, chances)
+        chosen, extra, shown, asked, drawings = map(dice.uniform, chances)
         classes = distinct(chosen, np.full(count, len(self._pool.names)))
-        # Drawing k of label l is number k * ways + l of the support; the queries' count on, with
-        # labels in an order of the episode's own.
-        told = np.argsort(support, axis=1)
-        asked = np.argsort(asked, axis=1)
-        order = np.argsort(extra, axis=1)
+        # Image n of the support is that of label n % ways and the (n // ways)-th of its class. The
+        # queries count on from there, with the labels in an order of the episode's own.
+        shown, asked, order = (np.argsort(chance, axis=1) for chance in (shown, asked, extra))
         labels = np.concatenate(
-            [told % ways, np.take_along_axis(order, asked % ways, axis=1)], axis=1
+            [shown % ways, np.take_along_axis(order, asked % ways, axis=1)], axis=1
         )
-        nth = np.concatenate([told // ways, shots + asked // ways], axis=1)
+        nth = np.concatenate([shown // ways, shots + asked // ways], axis=1)
         images = self._images(classes, labels, nth, drawings, rest)
-        told = labels[:, : ways * shots].astype(np.int32)
+        support = ways * shots
         return {
-            "support": images[:, : ways * shots],
-            "labels": told,
-            "queries": images[:, ways * shots :],
-            "targets": labels[:, ways * shots :].astype(np.int32),
+            "support": images[:, :support],
+            "labels": labels[:, :support].astype(np.int32),
+            "queries": images[:, support:],
+            "targets": labels[:, support:].astype(np.int32),
             "classes": classes.astype(np.int32),
             "shots": np.full(count, shots, np.int32),
         }

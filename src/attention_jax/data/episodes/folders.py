@@ -24,7 +24,7 @@ class ImageFolders:
     """
 
     data_set = "folders"
-    splits = SPLITS
+    splits: tuple[str, ...] = SPLITS
 
     def __init__(self, folder: Path, side: int, channels: int):
         self.side, self.channels = side, channels

@@ -2,6 +2,7 @@
 
 import hashlib
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,21 +22,21 @@ class GlyphPool:
       shapes: of a split.
     """
 
-    drawings = None
+    drawings: np.ndarray | None = None
     words = 1 + distort.WORDS
 
     def __init__(self, shapes: Shapes):
         self._letters, self._turns = np.nonzero(shapes.turns)
         self._fields = shapes.fields
-        self._starts, self._fonts = np.unique(shapes.owners, return_index=True, return_counts=True)[
-            1:
-        ]
+        letters = np.unique(shapes.owners, return_index=True, return_counts=True)
+        _, self._starts, self._fonts = letters
         called = [_called(character) for character in shapes.characters]
-        self.names = [
-            turned(called[letter], turn)
+        self.names: Sequence[str] = [
+            turned(called[letter], int(turn))
             for letter, turn in zip(self._letters, self._turns, strict=True)
         ]
-        self.groups = [shapes.scripts[letter].capitalize() for letter in self._letters]
+        scripts = [script.capitalize() for script in shapes.scripts]
+        self.groups: Sequence[str] = [scripts[letter] for letter in self._letters]
 
     def draw(self, classes: np.ndarray, numbers: np.ndarray, words: np.ndarray) -> np.ndarray:
         """See `Pool.draw`: as many as are asked for, whatever their numbers."""

@@ -47,9 +47,11 @@ class ImagePool:
         self._images = made.images
         self._starts = np.repeat((np.cumsum(made.counts) - made.counts)[own], len(turns))
         self._turns = np.tile(turns, len(own))
-        self.drawings: np.ndarray = np.repeat(made.counts[own], len(turns))
-        self.names = [turned(str(made.names[one]), turn) for one in own for turn in turns]
-        self.groups = [str(made.groups[one]) for one in own for _ in turns]
+        self.drawings: np.ndarray | None = np.repeat(made.counts[own], len(turns))
+        self.names: Sequence[str] = [
+            turned(str(made.names[one]), turn) for one in own for turn in turns
+        ]
+        self.groups: Sequence[str] = [str(made.groups[one]) for one in own for _ in turns]
 
     def draw(self, classes: np.ndarray, numbers: np.ndarray, words: np.ndarray) -> np.ndarray:
         """See `Pool.draw`: nothing is random about them."""
@@ -67,8 +69,11 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def fingerprint(root: Path, files: Iterable[Path]) -> str:
-    """Of the files' places below a folder, sizes and times: reading all would take minutes."""
-    digest = hashlib.sha256()
+    """Of the files' places below a folder, sizes and times: reading all could take minutes.
+
+    And of the code that makes images of them.
+    """
+    digest = hashlib.sha256(Path(__file__).read_bytes())
     for path in files:
         told = path.stat()
         digest.update(f"{path.relative_to(root)} {told.st_size} {told.st_mtime_ns}\n".encode())

@@ -91,7 +91,7 @@ class Brought:
         digest = hashlib.sha256()
         for split in splits:
             for array in self.images(split):
-                digest.update(np.ascontiguousarray(array).ravel().view(np.uint8))
+                digest.update(np.ascontiguousarray(array).ravel().view(np.uint8).data)
         return digest.hexdigest()[:16]
 
     @functools.cached_property

@@ -11,14 +11,12 @@ Images are resized to 28 x 28 (`images.resized`) with ink of 255 on 0, and are t
 form. Two splits are known:
 
     alphabets   of the 30 alphabets of the background set 22 for training, 3 for validation and 5
-                for test: characters and scripts are new. Training: every character in each of four
-                turns is a class. Validation and test are upright.
+                for test (`ALPHABETS`): characters and scripts are new. In training every character
+                is four classes, one a quarter turn. Validation and test are upright.
     paper       of all 1,623 characters 423 for test, as Mishra 2017 and others do; alphabets are
                 shared. Of the 1,200 others 172 are for validation, since a checkpoint is to be
-                chosen by something, and 1,028 in four turns each for training.
-
-Which alphabets, and which characters, follows from a hash of their names: the paper does not say
-which were its own.
+                chosen by something, and 1,028 in four turns each for training. Which they are
+                follows from a hash of their names: the paper does not say which were its own.
 """
 
 import functools
@@ -41,11 +39,18 @@ ORIGINAL = 105
 """Width and height of the published images."""
 TURNS = {"train": (0, 1, 2, 3), "validation": (0,), "test": (0,)}
 """Quarter turns that are classes."""
-HELD_OUT = {
-    "alphabets": {"test": 5, "validation": 3},
-    "paper": {"test": 423, "validation": 172},
+ALPHABETS = {
+    "test": (
+        *("Korean", "Syriac_(Estrangelo)", "Malay_(Jawi_-_Arabic)", "Alphabet_of_the_Magi"),
+        "Tifinagh",
+    ),
+    "validation": ("Arcadian", "Hebrew", "Futurama"),
 }
-"""Of each split: alphabets, or characters."""
+"""Held out: the first eight by a hash of their names, but for those whose characters are another
+alphabet's as well (Canadian syllabics, Georgian, Japanese; Latin, Greek and Cyrillic).
+"""
+CHARACTERS = {"test": 423, "validation": 172}
+"""Held out for "paper"."""
 ALL = {"alphabets": 30, "paper": 1623}
 """Alphabets, or characters, that there must be."""
 _SETS = {"alphabets": ("background",), "paper": ("background", "evaluation")}
@@ -76,15 +81,16 @@ class Archive:
                 packed = arrays["ink105_packed"]
                 labels = json.loads(str(arrays["labels"]))
             owners = sorted((*labels[str(number)], number) for number in range(len(packed)))
-            bits = np.unpackbits(packed, axis=-1, count=ORIGINAL**2)
-            drawn = bits.reshape(len(packed), -1, ORIGINAL, ORIGINAL)
+            if packed.shape[2:] != (-(-(ORIGINAL**2) // 8),):
+                raise ValueError(packed.shape)
         except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise UserError(
                 f"{self._file} is not Omniglot with ink105_packed and labels: bring another one or "
                 "the original folders"
             ) from error
         for alphabet, character, number in owners:
-            yield _character(alphabet, character, list(255 * drawn[number]))
+            bits = np.unpackbits(packed[number], axis=-1, count=ORIGINAL**2)
+            yield _character(alphabet, character, list(255 * bits.reshape(-1, ORIGINAL, ORIGINAL)))
 
 
 class Originals:
@@ -141,8 +147,8 @@ class OmniglotPools:
     dark_ink = True
 
     def __init__(self, split: str, data_dir: Path, manual_dir: Path | None):
-        if split not in HELD_OUT:
-            raise UserError(f"config.data.split is {split!r}: choose {' or '.join(HELD_OUT)}")
+        if split not in ALL:
+            raise UserError(f"config.data.split is {split!r}: choose {' or '.join(ALL)}")
         self._split = split
         needed = " and ".join(_FOLDER.format(each) for each in _SETS[split])
         wanted = (
@@ -153,8 +159,7 @@ class OmniglotPools:
 
     def pool(self, split: str) -> ImagePool:
         """See `Pools.pool`."""
-        keys = self._characters.groups if self._split == "alphabets" else self._characters.names
-        chosen = np.isin(keys, self._parts[split])
+        chosen = np.isin(self._keys, self._parts[split])
         return ImagePool(self._characters, np.flatnonzero(chosen), TURNS[split])
 
     def hash(self) -> str:
@@ -166,23 +171,32 @@ class OmniglotPools:
         sets = [self._brought.images(each) for each in _SETS[self._split]]
         return sets[0] if len(sets) == 1 else Images(*map(np.concatenate, zip(*sets, strict=True)))
 
+    @property
+    def _keys(self) -> np.ndarray:
+        """Of each character what it is divided by: its alphabet, or its own name."""
+        characters = self._characters
+        return characters.groups if self._split == "alphabets" else characters.names
+
     @functools.cached_property
     def _parts(self) -> dict[str, list[str]]:
         """Split -> its alphabets or characters."""
-        by_alphabet = self._split == "alphabets"
-        found = {*map(str, self._characters.groups if by_alphabet else self._characters.names)}
+        found = {*map(str, self._keys)}
         if len(found) != ALL[self._split]:
-            unit = "alphabets" if by_alphabet else "characters"
+            unit = "alphabets" if self._split == "alphabets" else "characters"
             needed = " and ".join(_FOLDER.format(each) for each in _SETS[self._split])
             raise UserError(
                 f"there are {len(found)} {unit} of Omniglot and config.data.split={self._split} "
                 f"divides {ALL[self._split]}: bring all of {needed}"
             )
-        order = sorted(found, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
-        parts = {}
-        for split, count in HELD_OUT[self._split].items():
-            parts[split], order = order[:count], order[count:]
-        return {**parts, "train": order}
+        parts = {split: list(names) for split, names in ALPHABETS.items()}
+        if self._split == "paper":
+            order = sorted(found, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+            tested = CHARACTERS["test"]
+            parts = {
+                "test": order[:tested],
+                "validation": order[tested:][: CHARACTERS["validation"]],
+            }
+        return {**parts, "train": sorted(found.difference(*parts.values()))}
 
 
 def _raw(manual_dir: Path) -> Raw:

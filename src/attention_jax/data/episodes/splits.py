@@ -129,7 +129,7 @@ class EpisodeData:
                 line += f" of {groups} alphabets"
             if pool.drawings is not None:
                 few, many = pool.drawings.min(), pool.drawings.max()
-                line += f", {few} images of each" if few == many else f", {few} to {many} images"
+                line += f", {few if few == many else f'{few} to {many}'} images of each"
             lines.append(line)
         return "\n".join(lines)
 

@@ -1,7 +1,6 @@
 """A letter as another hand would write it: turned, stretched, bent, thinner or thicker.
 
-All of it is sampling the letter's field of distances elsewhere: no image is filtered, and a batch
-is drawn in one go.
+All of it is sampling the letter's field of distances elsewhere: no image is filtered.
 """
 
 import numpy as np
@@ -26,6 +25,7 @@ STROKE = (-0.35, 0.9)
 _COARSE = 4  # Elastic moves are given on a grid of so many points a side, and smooth between.
 WORDS = 7 + 2 * 2 * _COARSE**2
 """Random words that a drawing takes."""
+_AT_ONCE = 64  # So many are drawn together: what they need stays in the processor's cache.
 
 
 def draw(fields: np.ndarray, turns: np.ndarray, words: np.ndarray) -> np.ndarray:
@@ -36,16 +36,23 @@ def draw(fields: np.ndarray, turns: np.ndarray, words: np.ndarray) -> np.ndarray
       turns: quarter turns to the left, [drawings].
       words: uint64 [drawings, WORDS], from `dice.random_words`: all that is random.
     """
-    chance = dice.uniform(words)
-    places = _places(chance, turns)
-    away = (_sampled(fields, places) - 128) / PER_UNIT
-    away += (STROKE[0] + (STROKE[1] - STROKE[0]) * chance[:, 6])[:, None, None]
+    drawn = np.empty((len(fields), SIZE, SIZE), np.uint8)
+    for first in range(0, len(fields), _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        drawn[part] = _drawn(fields[part], turns[part], dice.uniform(words[part]))
+    return drawn
+
+
+def _drawn(fields: np.ndarray, turns: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    away = (_sampled(fields, _places(chance, turns)) - 128) / PER_UNIT
+    wider = STROKE[0] + (STROKE[1] - STROKE[0]) * chance[:, 6]
+    away += wider[:, None, None].astype(np.float32)
     # An edge is as soft as a pixel of the drawing is wide.
-    return np.round(255 * np.clip(0.5 + away * SIZE / SIDE, 0, 1)).astype(np.uint8)
+    return np.round(255 * np.clip(0.5 + away * (SIZE / SIDE), 0, 1))
 
 
 def _places(chance: np.ndarray, turns: np.ndarray) -> np.ndarray:
-    """Where in its field each pixel looks, in -1 .. 1: [drawings, SIZE, SIZE, (x, y down)]."""
+    """Where in its field each pixel looks, in -1 .. 1: [(x, y down), drawings, SIZE, SIZE]."""
     either = 2 * chance[:, :6] - 1
     angle = ROTATION * either[:, 0] + np.pi / 2 * turns
     scale = np.exp(STRETCH * either[:, 2:4])
@@ -56,7 +63,9 @@ def _places(chance: np.ndarray, turns: np.ndarray) -> np.ndarray:
     across = (np.arange(SIZE) + 0.5) * 2 / SIZE - 1
     grid = np.stack(np.meshgrid(across, across), -1)
     moved = grid - MOVE * either[:, None, None, 4:6] + _bends(chance[:, 7:])
-    return np.einsum("nij,njk,nyxk->nyxi", slant / scale[:, None], turn, moved, optimize=True)
+    (xx, xy), (yx, yy) = np.moveaxis(slant / scale[:, None] @ turn, 0, -1)[..., None, None]
+    x, y = np.moveaxis(moved, -1, 0)
+    return np.stack([xx * x + xy * y, yx * x + yy * y]).astype(np.float32)
 
 
 def _bends(chance: np.ndarray) -> np.ndarray:
@@ -79,11 +88,12 @@ _SMOOTH = _smooth()
 
 def _sampled(fields: np.ndarray, places: np.ndarray) -> np.ndarray:
     """The fields there, linear between pixels; beyond the edge as at it."""
-    at = np.clip((places + 1) * SIDE / 2 - 0.5, 0, SIDE - 1.001)
-    low = at.astype(np.int64)
-    x, y = np.moveaxis(at - low, -1, 0)
-    column, row = np.moveaxis(low, -1, 0)
-    number = np.arange(len(fields))[:, None, None]
-    above = fields[number, row, column] * (1 - x) + fields[number, row, column + 1] * x
-    below = fields[number, row + 1, column] * (1 - x) + fields[number, row + 1, column + 1] * x
-    return above * (1 - y) + below * y
+    (x, y), low = np.modf(np.clip((places + 1) * (SIDE / 2) - 0.5, 0, SIDE - 1.001))
+    column, row = low.astype(np.int32)
+    pixels = fields.reshape(-1)
+    corner = (np.arange(len(fields), dtype=np.int32)[:, None, None] * SIDE + row) * SIDE + column
+    left, right = pixels[corner].astype(np.float32), pixels[corner + 1]
+    above = left + (right - left) * x
+    left, right = pixels[corner + SIDE].astype(np.float32), pixels[corner + SIDE + 1]
+    below = left + (right - left) * x
+    return above + (below - above) * y
