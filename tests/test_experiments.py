@@ -13,10 +13,12 @@ from attention_jax.cli import main
 MAIN_METRIC = {
     "translation": "bleu",
     "memory": "bits_per_sequence",
+    "meta_learning": "accuracy/3way_1shot",
     "pointing": "tour_length",
     "pointing/sorting": "exact_match",
     "pointing/convex_hull": "accuracy",
     "pointing/delaunay": "coverage",
+    "audio": "bits_per_sample",
 }
 INPUTS = {
     "translation": ["Sunday, November 22, 2026", "3 hours"],
@@ -24,8 +26,10 @@ INPUTS = {
     "memory/repeat_copy": ['{"vectors": [[0, 1, 1, 0]], "repeats": 3}'],
     "memory/associative_recall": ["[[0,0,0,1,1,0], [1,1,0,1,0,0], [0,1,1,0,0,1], [1,1,0,1,0,0]]"],
     "memory/ngrams": ["[0, 1, 1, 0, 1, 1]"],
+    "meta_learning": ["0", "5"],
     "pointing": ["[[0.1, 0.2], [0.9, 0.3], [0.5, 0.8], [0.5, 0.4]]", "[[3, 0], [0, 4], [0, 0]]"],
     "pointing/sorting": ["[0.5, 0.1, 0.9]"],
+    "audio": ["0.02", "0.01"],
     "memory/priority_sort": ["[[0, 1, 1, 0, 0.5], [1, 1, 0, 0, -0.9], [1, 0, 0, 1, 0.7]]"],
 }
 

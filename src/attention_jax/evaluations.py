@@ -3,6 +3,7 @@
 predictions/SPLIT.jsonl         a record an example: `Task.describe`
 predictions/SPLIT_metrics.json  the metrics, how they were computed, and of which step
 predictions/SPLIT_maps.json     attention maps of a few examples: `Task.maps`
+predictions/SPLIT_NAME.wav      of a task whose predictions can be heard: `Sounding.sounds`
 pictures/SPLIT_NAME.png
 
 Of an ensemble SPLIT_ensemble stands in the place of SPLIT, in the first workdir.
@@ -16,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from attention_jax.tasks.protocol import AttentionMap, Task
+from attention_jax.tasks.protocol import AttentionMap, Sounding, Task
 from attention_jax.training.evaluation import Evaluation
-from attention_jax.viz.save import save_figures
+from attention_jax.viz.save import save_figures, save_sounds
 from attention_jax.workdir import writable
 
 
@@ -65,6 +66,8 @@ def keep(
         _write(folder / f"{name}_metrics.json", json.dumps(measured, indent=2) + "\n")
         pictures = task.pictures(split, evaluation.outputs, evaluation.metrics)
         save_figures(pictures, workdir / "pictures", name)
+        if isinstance(task, Sounding):
+            save_sounds(task.sounds(split, evaluation.outputs), folder, name)
 
 
 def _plain(attention: AttentionMap) -> dict[str, Any]:

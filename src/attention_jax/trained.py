@@ -12,13 +12,13 @@ import jax.numpy as jnp
 from attention_jax import evaluations
 from attention_jax.errors import UserError
 from attention_jax.experiment import Data, Experiment
-from attention_jax.tasks.protocol import State, Task, Voting
+from attention_jax.tasks.protocol import Sounding, State, Task, Voting
 from attention_jax.training.checkpoints import Checkpoints
 from attention_jax.training.devices import Devices
 from attention_jax.training.evaluation import Evaluation, Evaluator, Predictor
 from attention_jax.training.loop import Progressed
 from attention_jax.typing import Batch
-from attention_jax.viz.save import save_figures
+from attention_jax.viz.save import save_figures, save_sounds
 from attention_jax.workdir import writable
 
 _AVERAGE = "average:"
@@ -212,7 +212,7 @@ def predict(
     Args:
       restored: what to predict with.
       batches: of `inputs`.
-      pictures: folder for them, every layer and head included.
+      pictures: folder for them, every layer and head included; and for what can be heard.
     """
     task = restored.task
     predictor = Predictor(task, restored.devices)
@@ -220,6 +220,8 @@ def predict(
     if pictures is not None:
         with writable(pictures):
             save_figures(task.pictures("input", outputs, {}), pictures, "input")
+            if isinstance(task, Sounding):
+                save_sounds(task.sounds("input", outputs), pictures, "input")
     return task.describe("input", outputs)
 
 

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 
 from attention_jax.viz import alignment_map, save_figures
+from attention_jax.viz.save import save_sounds
 
 
 def test_each_figure_becomes_a_png_with_a_plain_name(tmp_path):
@@ -14,6 +15,12 @@ def test_each_figure_becomes_a_png_with_a_plain_name(tmp_path):
     assert [path.name for path in paths] == ["test_alignment_0.png", "test_by_length.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
     assert sorted((tmp_path / "new").iterdir()) == paths
+
+
+def test_each_sound_becomes_a_wav_with_a_plain_name(tmp_path):
+    save_sounds({"sound_0": b"RIFF", "a/b": b""}, tmp_path / "new", "test")
+    names = {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()}
+    assert names == {"test_sound_0.wav": b"RIFF", "test_a_b.wav": b""}
 
 
 def test_the_same_numbers_give_the_same_bytes(tmp_path):

@@ -176,6 +176,15 @@ class Voting(Protocol):
         ...
 
 
+@runtime_checkable
+class Sounding(Protocol):
+    """A task whose predictions can be heard."""
+
+    def sounds(self, split: str, outputs: list[Batch]) -> dict[str, bytes]:
+        """Name -> a .wav file worth hearing of those predictions."""
+        ...
+
+
 def by_number(outputs: Sequence[Batch]) -> dict[int, Batch]:
     """The outputs of single examples by their number in the split; see `Task.score`."""
     return {
