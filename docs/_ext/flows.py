@@ -208,7 +208,42 @@ def pointer_network() -> Figure:
     return axes.figure
 
 
+def snail() -> Figure:
+    """What the query's step hears of the examples before it: by convolutions, then by attention."""
+    axes = _empty(7.2, 4.6, (-1.0, 11.3), (-0.75, 7.3))
+    steps = range(6)
+    for step in steps:
+        x, last = 1.45 * step, step == 5
+        _word(axes, x, -0.4, "$x$, none" if last else f"$x_{step + 1}, y_{step + 1}$")
+        _arrow(axes, (x, -0.1), (x, 0.42))
+        _box(axes, x, 0.72, "CNN", _GREEN if last else _BLUE)
+        _line(axes, [(x, 1.02), (x, 1.9)])
+    heights = [1.9, 2.65, 3.4, 4.15]
+    for low, dilation, hearing in zip(heights, (1, 2, 4), ((1, 3, 5), (1, 5), (5,)), strict=False):
+        for step in hearing:
+            for heard in (step, step - dilation):
+                if heard >= 0:
+                    ends = [1.45 * heard, 1.45 * step], [low, low + 0.75]
+                    axes.plot(*ends, color=_BLUE, linewidth=1.3)
+        _note(axes, 8.0, low + 0.38, f"dilation {dilation}")
+    for step, weight in zip(steps, (0.05, 0.08, 0.72, 0.06, 0.05, 0.04), strict=True):
+        ends = [1.45 * step, 7.25], [4.15, 5.35]
+        axes.plot(*ends, color=_ORANGE, linewidth=0.6 + 4 * weight)
+    _label(axes, 4.5, 4.62, "$a_{t3}$")
+    for height in (*heights, 5.35):
+        axes.plot([1.45 * step for step in steps], [height] * 6, "o", color=INK, markersize=4)
+    _arrow(axes, (7.25, 5.45), (7.25, 6.0))
+    _box(axes, 7.25, 6.3, "linear", INK, wide=1.2)
+    _arrow(axes, (7.87, 6.3), (8.6, 6.3))
+    _word(axes, 9.2, 6.3, "class of $x$")
+    _word(axes, 9.9, 3.02, "TC block", _BLUE)
+    _word(axes, 9.9, 4.75, "attention block", _ORANGE)
+    _note(axes, 2.4, 6.3, "each block appends what it found to what it was given")
+    return axes.figure
+
+
 FIGURES = {
+    "flow_snail": snail,
     "flow_seq2seq": seq2seq,
     "flow_rnnsearch": rnnsearch,
     "flow_luong": luong,
