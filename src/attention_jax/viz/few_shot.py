@@ -193,7 +193,7 @@ def _panel(
     for row, n in enumerate(rows):
         target = int(episode.targets[n])
         _verdict(axes, -1.1, row, int(episode.said[n]) == target)
-        first, count = np.searchsorted(labels, target), int((labels == target).sum())
+        first, count = int(np.searchsorted(labels, target)), int((labels == target).sum())
         axes.add_patch(_frame(first, row, count, edgecolor=COLOURS[1], linewidth=1.0))
 
 
