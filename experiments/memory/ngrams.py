@@ -13,7 +13,7 @@ between 133.5 and 134 bits a sequence, the LSTM at 136 (figure 13).
     attention-jax train --config=memory/ngrams:paper --workdir=W
     attention-jax predict --workdir=W "[0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1]"
 
-Beside its control (`:control`) it is not measured yet.
+The default, one seed: 39.9 bits, where 35.1 are possible and its control (`:control`) has 35.3.
 
 Arguments: `paper` (its sizes and optimiser); `lstm` (the machine with an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).

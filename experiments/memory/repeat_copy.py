@@ -13,7 +13,7 @@ end marker beyond 11 repeats does not (figure 8).
     attention-jax train --config=memory/repeat_copy:paper --workdir=W
     attention-jax predict --workdir=W '{"vectors": [[0, 1, 1, 0], [1, 1, 0, 0]], "repeats": 3}'
 
-Beside its control (`:control`) it is not measured yet.
+The default, one seed: 0.04 bits, its control (`:control`) 0.02; on twice the vectors both are lost.
 
 Arguments: `paper` (its sizes and optimiser); `lstm` (with `paper`: an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).
