@@ -14,8 +14,8 @@ The default: vectors of 4 bits, 1 to 8 of them; `test_long` has 16, `--split=tes
     attention-jax evaluate --workdir=W --split=test_120
     attention-jax predict --workdir=W --pictures=DIR "[[0, 1, 1, 0], [1, 1, 0, 0]]"
 
-The default, five seeds: 0.001 bits, under a minute; at twice the length four seeds 0.004 and one 6.3.
-Its control (`:control`) there: 188.
+The default, five seeds: 0.001 bits, under a minute; at twice the length four seeds 0.004 and one
+6.3, its control (`:control`) 188.
 
 Arguments: `paper` (its sizes and optimiser); `lstm` (the machine with an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).
