@@ -29,7 +29,7 @@ def top_k(
     """
     batch, n = x.shape
     size = _chunk(n, k)
-    if n <= _FEW or size * k >= n:
+    if n <= _FEW or size == 1 or size * k >= n:
         values, places = jax.lax.top_k(x, k)
         return values, places
     padded = jnp.pad(x, ((0, 0), (0, -n % size)), constant_values=-jnp.inf)

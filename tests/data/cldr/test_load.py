@@ -75,7 +75,7 @@ def test_columns_half_written_are_never_read(folder, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(prepared.json, "dump", full)
+        patch.setattr(prepared.os, "replace", full)
         with pytest.raises(UserError, match="No space left"):
             load(CONFIG, "test", tmp_path)
     assert not list(tmp_path.rglob("*.part"))
