@@ -68,7 +68,8 @@ class Search:
         if not self.storage:
             return JournalStorage(JournalFileBackend(str(folder / JOURNAL)))
         try:
-            return RDBStorage(self.storage)
+            # Asked once in a trial: a connection kept for hours would be cut off on the way.
+            return RDBStorage(self.storage, engine_kwargs={"poolclass": sqlalchemy.NullPool})
         except ImportError as error:
             raise UserError(
                 f"the storage {self.shown} needs a driver that is not installed: {error}"
