@@ -1,7 +1,7 @@
 """How good captions are: plain functions of texts, on the host, without Java.
 
 A caption is a text of words with spaces between, in the form in which it is to be compared
-(`data.captions.plain`); an image has one reference or more. METEOR is in `captioning_meteor`.
+(`data.captions.told.plain`); an image has one reference or more. METEOR is in `captioning_meteor`.
 """
 
 import itertools

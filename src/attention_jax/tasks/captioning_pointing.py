@@ -1,7 +1,7 @@
 """Does attention look at what a word names? Plain functions of maps and boxes, on the host.
 
 A map is [grid_h, grid_w]: the weights of equal cells that cover the image, row 0 at the top. A box
-is y0, x0, y1, x1 as shares of the image's height and width (`data.captions.Box`). The true boxes
+is y0, x0, y1, x1 as shares of the image's height and width (`data.captions.told`). The true boxes
 belong to the words of the reference: so maps are those under which the model reads it, or those of
 what it said where that equals the reference.
 """
