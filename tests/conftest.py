@@ -60,3 +60,21 @@ def trained(data_dir, tmp_path_factory) -> Path:
     arguments = ["--config=translation/rnnsearch:smoke", f"--workdir={workdir}"]
     assert main(["train", *arguments, f"--data_dir={data_dir}"]) == 0
     return workdir
+
+
+@pytest.fixture
+def says(capsys):
+    """Runs a command that must fail, and returns its sentence."""
+    from attention_jax.cli import main
+
+    def run(*arguments: object) -> str:
+        capsys.readouterr()
+        assert main([str(argument) for argument in arguments]) == 2
+        output = capsys.readouterr()
+        assert "Traceback" not in output.err
+        assert output.out == ""
+        sentence = output.err.splitlines()[-1]
+        assert sentence.startswith("attention-jax: ")
+        return sentence
+
+    return run

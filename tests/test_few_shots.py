@@ -21,20 +21,6 @@ def learned(data_dir, tmp_path_factory):
     return folders
 
 
-@pytest.fixture
-def says(capsys):
-    """Runs a command that must fail, and returns its sentence."""
-
-    def run(*arguments: object) -> str:
-        capsys.readouterr()
-        assert main([str(argument) for argument in arguments]) == 2
-        output = capsys.readouterr()
-        assert "Traceback" not in output.err
-        return output.err.splitlines()[-1]
-
-    return run
-
-
 VARIANTS = {
     "glyphs": ("SNAIL", 5, {"attention", "convolutions"}),
     "glyphs:lstm,shots=2": ("LSTMMetaLearner", 5, set()),

@@ -13,23 +13,6 @@ from attention_jax.cli import main
 SMOKE = "--config=translation/rnnsearch:smoke"
 
 
-@pytest.fixture
-def says(capsys):
-    """Runs a command that must fail, and returns its sentence."""
-
-    def run(*arguments: object) -> str:
-        capsys.readouterr()
-        assert main([str(argument) for argument in arguments]) == 2
-        output = capsys.readouterr()
-        assert "Traceback" not in output.err
-        assert output.out == ""
-        sentence = output.err.splitlines()[-1]
-        assert sentence.startswith("attention-jax: ")
-        return sentence
-
-    return run
-
-
 def test_a_misspelt_config_key(says, tmp_path):
     sentence = says("train", SMOKE, f"--workdir={tmp_path}", "--config.model.hiden=3")
     assert "no key 'model.hiden'" in sentence

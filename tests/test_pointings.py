@@ -31,20 +31,6 @@ def toured(data_dir, tmp_path_factory):
     return folders
 
 
-@pytest.fixture
-def says(capsys):
-    """Runs a command that must fail, and returns its sentence."""
-
-    def run(*arguments: object) -> str:
-        capsys.readouterr()
-        assert main([str(argument) for argument in arguments]) == 2
-        output = capsys.readouterr()
-        assert "Traceback" not in output.err
-        return output.err.splitlines()[-1]
-
-    return run
-
-
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("arg", ["", "paper", "lstm", "points=5-12,paper,attention"])
 def test_every_variant_is_a_model_that_can_be(name, arg, tmp_path):

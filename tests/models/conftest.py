@@ -76,3 +76,38 @@ def assert_golden():
         )
 
     return check
+
+
+@pytest.fixture(scope="session")
+def stepped():
+    """`stepped(model, variables, sources, spoken)`: log-probabilities and extras, steps second, of
+    each beam where it says `spoken[beam]` [batch, time], by a model's stepping face.
+    """
+
+    def run(model, variables, sources, spoken):
+        beams, (batch, time) = len(spoken), spoken[0].shape
+
+        @jax.jit
+        def walk(variables, tokens):
+            memory = model.apply(variables, *sources, method="encode")
+            assert all(leaf.shape[0] == batch for leaf in jax.tree.leaves(memory))
+            carry = model.apply(variables, memory, beams, time, method="start")
+            assert all(leaf.shape[0] == batch * beams for leaf in jax.tree.leaves(carry))
+
+            def step(carry, now):
+                token, at = now
+                carry, *result = model.apply(
+                    variables, memory, carry, token, at, weights=True, method="step"
+                )
+                return carry, result
+
+            return jax.lax.scan(step, carry, (tokens, jnp.arange(time)))[1]
+
+        result = walk(variables, np.stack(spoken, axis=1).reshape(batch * beams, time).T)
+
+        def of_beam(beam):
+            return jax.tree.map(lambda x: np.asarray(x)[:, beam::beams].swapaxes(0, 1), result)
+
+        return [of_beam(beam) for beam in range(beams)]
+
+    return run

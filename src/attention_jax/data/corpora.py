@@ -173,14 +173,7 @@ class ManualCorpus:
             return f"{direction}-{self._text.hash()}"
         pattern = f"{direction}-*/{manual.VERSION}/dataset_info.json"
         found = [path.parent.parent.name for path in self._folder.glob(pattern)]
-        if not found:
-            raise UserError(self._set.wanted(*self._direction))
-        if len(found) > 1:
-            raise UserError(
-                f"{self._folder} holds {', '.join(sorted(found))}: say with --manual_dir from "
-                "which files, or delete those that are not meant"
-            )
-        return found[0]
+        return prepared.only(self._folder, found, self._set.wanted(*self._direction))
 
     def _prepare(self) -> dict[str, prepared.Columns]:
         # Imports TFDS: slow, and not needed once the columns are written.

@@ -11,7 +11,7 @@ import logging
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -106,6 +106,27 @@ def arrays(
             return kind(**kept)
 
     return _kept(files, split, make, write, read)
+
+
+def only(folder: Path, found: Collection[str], wanted: str) -> str:
+    """The one version that was prepared, where the raw files are not there to say which is meant.
+
+    Args:
+      folder: where they lie.
+      found: their names.
+      wanted: what to say where there is none.
+
+    Raises:
+      UserError: for none, or several.
+    """
+    if not found:
+        raise UserError(wanted)
+    if len(found) > 1:
+        raise UserError(
+            f"{folder} holds {', '.join(sorted(found))}: say with --manual_dir from which files, "
+            "or delete those that are not meant"
+        )
+    return next(iter(found))
 
 
 @contextlib.contextmanager

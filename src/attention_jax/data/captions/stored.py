@@ -98,12 +98,16 @@ class Stored:
     def source(self) -> Source:
         """The user's files. Raises UserError where there are none."""
         if self._manual_dir is None:
-            size = " x ".join(map(str, self._shape))
-            raise UserError(
-                f"{self._name} is not prepared yet for images of {size}: give the folder of its "
-                "files, --manual_dir=DIR"
-            )
+            raise UserError(self._wanted)
         return self._read(self._manual_dir)
+
+    @property
+    def _wanted(self) -> str:
+        size = " x ".join(map(str, self._shape))
+        return (
+            f"{self._name} is not prepared yet for images of {size}: give the folder of its files, "
+            "--manual_dir=DIR"
+        )
 
     @functools.cached_property
     def version(self) -> str:
@@ -113,14 +117,9 @@ class Stored:
             code = "".join(Path(__file__).with_name(name).read_text() for name in _MADE_BY)
             made_of = hashlib.sha256((self.source.version() + code).encode())
             return f"{size}-{made_of.hexdigest()[:16]}"
-        found = sorted(self._arrays.glob(f"{size}-*-{SPLITS[0]}.npz"))
-        if len(found) > 1:
-            raise UserError(
-                f"{self._arrays} holds {', '.join(path.name for path in found)}: say with "
-                "--manual_dir from which files, or delete those that are not meant"
-            )
-        # Without any, to ask for the source says so.
-        return found[0].name.removesuffix(f"-{SPLITS[0]}.npz") if found else self.source.version()
+        found = [path.name for path in self._arrays.glob(f"{size}-*-{SPLITS[0]}.npz")]
+        name = prepared.only(self._arrays, found, self._wanted)
+        return name.removesuffix(f"-{SPLITS[0]}.npz")
 
     def entries(self, split: str) -> list[Entry]:
         """What the user's files say of a split. Raises UserError where they cannot be used."""

@@ -107,15 +107,8 @@ class Brought:
 
     def _prepared(self, split: str) -> dict[str, Path]:
         """The split -> the one file there is."""
-        found = sorted(self._arrays.glob(f"{self._beginning}*-{split}.npz"))
-        if not found:
-            raise UserError(self._wanted)
-        if len(found) > 1:
-            raise UserError(
-                f"{self._arrays} holds {', '.join(path.name for path in found)}: say with "
-                "--manual_dir from which files, or delete those that are not meant"
-            )
-        return {split: found[0]}
+        found = [path.name for path in self._arrays.glob(f"{self._beginning}*-{split}.npz")]
+        return {split: self._arrays / prepared.only(self._arrays, found, self._wanted)}
 
     def _prepare(self) -> dict[str, Images]:
         """With TFDS, and read back: decoding all again at each start would take longer than reading
