@@ -13,7 +13,7 @@ the source, align reversal badly (.21); cosine and scaled dot do not find it at 
     attention-jax evaluate --workdir=W --split=test_long
 
 The sweep is the experiment: the six global scores, local-m and local-p with general, and none at
-all, each on both tasks; 18 runs, sized for 8 minutes on two CPU cores. Its table and its picture
+all, each on both tasks; 18 runs, about 7 minutes on two CPU cores. Its table and its picture
 show perplexity, BLEU, exact match and alignment error rate. `test_long` holds sequences longer than
 any in training.
 
