@@ -18,7 +18,7 @@ at 12 items (figure 11).
 
 The default, one seed: 0.003 bits; its control (`:control`) 10.8.
 
-Arguments: `paper` (its sizes and optimiser); `lstm` (the machine with an LSTM for a controller);
+Arguments: `paper` (its sizes); `lstm` (the machine with an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).
 """
 
@@ -40,13 +40,12 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     config.model.update(controller="lstm", slots=32, word=16)
     config.optimizer.update(learning_rate=2e-3, clip=1.0)
     if "paper" in words:
-        config.data.curriculum = 0
         config.model = memories.machine(hidden=(256,), read_heads=4, write_heads=4)
-        memories.train_as_the_paper(config, learning_rate=1e-4)
+        memories.train_paper_sizes(config, 5_000, learning_rate=2e-3, curriculum=1_000)
     if "lstm" in words:
         config.model.update(controller="lstm", hidden=(100,), read_heads=1, write_heads=1)
     if "control" in words:
-        sizes = (3, 256, 1e-4) if "paper" in words else (1, 128, 2e-3)
+        sizes = (3, 256, 1e-3) if "paper" in words else (1, 128, 2e-3)
         memories.become_control(config, *sizes)
     if "smoke" in words:
         memories.shrink(config, item=1, max_items=2)

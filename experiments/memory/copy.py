@@ -17,7 +17,7 @@ The default: vectors of 4 bits, 1 to 8 of them; `test_long` has 16, `--split=tes
 The default, five seeds: 0.001 bits, under a minute; at twice the length four seeds 0.004 and one
 6.3, its control (`:control`) 188.
 
-Arguments: `paper` (its sizes and optimiser); `lstm` (the machine with an LSTM for a controller);
+Arguments: `paper` (its sizes); `lstm` (the machine with an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).
 """
 
@@ -39,11 +39,11 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     if "paper" in words:
         config.sequences.update(bits=8, max_length=20)
         config.model = memories.machine()
-        memories.train_as_the_paper(config, learning_rate=1e-4)
+        memories.train_paper_sizes(config, 8_000, learning_rate=2e-3, curriculum=2_000)
     if "lstm" in words:
         config.model.update(controller="lstm", hidden=(100,))
     if "control" in words:
-        sizes = (3, 256, 3e-5) if "paper" in words else (1, 128, 2e-3)
+        sizes = (3, 256, 1e-3) if "paper" in words else (1, 128, 2e-3)
         memories.become_control(config, *sizes)
     if "smoke" in words:
         memories.shrink(config, max_length=3)

@@ -15,7 +15,7 @@ LSTM (figure 18).
 
 Beside its control (`:control`) it is not measured yet.
 
-Arguments: `paper` (its sizes and optimiser); `lstm` (the machine with an LSTM for a controller);
+Arguments: `paper` (its sizes); `lstm` (the machine with an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).
 """
 
@@ -37,11 +37,11 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     if "paper" in words:
         config.sequences.update(bits=8, length=20, answers=16)
         config.model = memories.machine(hidden=(512,), read_heads=8, write_heads=8)
-        memories.train_as_the_paper(config, learning_rate=3e-5)
+        memories.train_paper_sizes(config, 10_000, learning_rate=1e-3, curriculum=3_000)
     if "lstm" in words:
         config.model.update(controller="lstm", hidden=(100, 100), read_heads=5, write_heads=5)
     if "control" in words:
-        sizes = (3, 128, 3e-5) if "paper" in words else (1, 128, 2e-3)
+        sizes = (3, 128, 1e-3) if "paper" in words else (1, 128, 2e-3)
         memories.become_control(config, *sizes)
     if "smoke" in words:
         memories.shrink(config, length=3, answers=2)

