@@ -17,6 +17,26 @@ from attention_jax.layers.multi_head import (
 )
 from attention_jax.typing import Array, Bool, Float, Int
 
+PARTITIONS: dict[str, tuple[str | None, ...]] = {
+    "tokens/embedding": ("entries in its vocabulary", None),
+    "logits/kernel": (None, "entries in its vocabulary"),
+    "logits/bias": ("entries in its vocabulary",),
+    "query/kernel": (None, None, "heads", None),
+    "key_value/kernel": (None, None, "heads", None),
+    "attention/output/kernel": ("features", None),
+    "feed_forward/Dense_0/kernel": (None, "feed-forward units"),
+    "feed_forward/Dense_0/bias": ("feed-forward units",),
+    "feed_forward/Dense_1/kernel": ("feed-forward units", None),
+}
+"""How a Transformer is divided between devices: end of a parameter's path -> what those of its axes
+count that may be split.
+
+Each device then computes some of the heads, some of the feed-forward network's units and the scores
+of some tokens, and sums over devices are due where W_o and the second product end.
+
+Source: Shoeybi 2019 (Megatron-LM), §3.
+"""
+
 
 class Sizes(NamedTuple):
     """What the blocks of a model have in common."""

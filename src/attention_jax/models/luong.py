@@ -19,7 +19,6 @@ from attention_jax.layers.readout import Logits
 from attention_jax.layers.recurrent import Recurrent, Stacked
 from attention_jax.typing import Array, Bool, Float, Int, Key
 
-
 # With embeddings of order one the LSTM's states are large from the start. Where they are small the
 # bilinear scores, products of two states, stay near zero and are learned late: global general on
 # Multi30k, validation BLEU after 1,000 updates of 32: 20.8, and 9.3 with the house's embeddings.
@@ -35,9 +34,10 @@ class Luong(nn.Module):
     Source: Luong 2015, §2, §3 and §4.1; annotations are their h̄_s, weights their a_t(s), centres
     their p_t. Departures: cells other than the LSTM; cosine and scaled dot scores; hard attention
     (Xu 2015, §4.1); by default the house's initialisation, but embeddings from N(0, 1); biases in
-    the cells and the output layer; dropout on embeddings, between layers and before the output layer (they: as Zaremba
-    2015). Annotations stay at their words' places although the source is read backwards, so that
-    local-m's p_t = t counts the source's own positions.
+    the cells and the output layer; dropout on embeddings, between layers and before the output
+    layer (they: as Zaremba 2015). Annotations stay at their words' places
+    although the source is read backwards, so that local-m's p_t = t counts the source's own
+    positions.
 
     Attributes:
       source_vocab: entries of the source vocabulary.

@@ -18,7 +18,7 @@ from attention_jax.layers.initializers import Initializers
 from attention_jax.layers.multi_head import KeyValueCache
 from attention_jax.layers.positions import PlacedTokens, embed, make_positions
 from attention_jax.layers.readout import Logits
-from attention_jax.layers.transformer import Sizes, Stack
+from attention_jax.layers.transformer import PARTITIONS, Sizes, Stack
 from attention_jax.typing import Array, Bool, Float, Int
 
 BIG: dict[str, Any] = {"features": 1024, "heads": 16, "feed_forward": 4096, "dropout": 0.3}
@@ -83,6 +83,8 @@ class Transformer(nn.Module):
     max_length: int = 1024
     embeddings: str = "shared"
     dtype: Any = jnp.float32
+
+    partitions = PARTITIONS
 
     def setup(self):
         self._check()

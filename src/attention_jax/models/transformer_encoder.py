@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attention_jax.layers.positions import PlacedTokens, embed, make_positions
-from attention_jax.layers.transformer import Sizes, Stack
+from attention_jax.layers.transformer import PARTITIONS, Sizes, Stack
 from attention_jax.typing import Array, Bool, Float, Int
 
 
@@ -46,6 +46,8 @@ class TransformerEncoder(nn.Module):
     positions: str = "sinusoidal"
     max_length: int = 1024
     dtype: Any = jnp.float32
+
+    partitions = PARTITIONS
 
     def setup(self):
         self.tokens = embed(self.vocab, self.features)

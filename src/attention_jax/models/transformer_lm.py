@@ -12,7 +12,7 @@ from flax import linen as nn
 
 from attention_jax.layers.multi_head import KeyValueCache
 from attention_jax.layers.positions import PlacedTokens, embed, make_positions
-from attention_jax.layers.transformer import Sizes, Stack
+from attention_jax.layers.transformer import PARTITIONS, Sizes, Stack
 from attention_jax.typing import Array, Float, Int
 
 
@@ -57,6 +57,8 @@ class TransformerLM(nn.Module):
     positions: str = "sinusoidal"
     max_length: int = 1024
     dtype: Any = jnp.float32
+
+    partitions = PARTITIONS
 
     def setup(self):
         self.tokens = embed(self.vocab, self.features)

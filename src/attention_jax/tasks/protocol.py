@@ -9,7 +9,7 @@ The rule that makes results independent of the number of devices: gradients and 
 they are reduced over devices first, then divided, then clipped.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import jax
@@ -183,6 +183,15 @@ class Sounding(Protocol):
     def sounds(self, split: str, outputs: list[Batch]) -> dict[str, bytes]:
         """Name -> a .wav file worth hearing of those predictions."""
         ...
+
+
+@runtime_checkable
+class Dividing(Protocol):
+    """A model that several devices can share."""
+
+    partitions: Mapping[str, tuple[str | None, ...]]
+    """End of a parameter's path -> what each of its axes counts where it may be split between
+    devices ("heads"), None where it may not."""
 
 
 def by_number(outputs: Sequence[Batch]) -> dict[int, Batch]:
