@@ -1,5 +1,6 @@
 """Show, Attend and Tell against its equations, its two faces, and what it draws."""
 
+import itertools
 from functools import cache, partial
 
 import jax
@@ -7,10 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
 
 from attention_jax.errors import UserError
 from attention_jax.layers.conv_grid import ConvGrid
 from attention_jax.models.show_attend_tell import ShowAttendTell
+from attention_jax.tasks import captioning_reinforce
 
 BATCH, TIME, KEYS, VOCAB = 3, 4, 6, 9
 STAGES = ((3,), (4,))
@@ -171,6 +174,88 @@ def test_only_straight_through_passes_a_gradient_through_what_was_drawn(paramete
     cut, passed = jax.jit(lambda: tuple(map(slope, models)))()
     np.testing.assert_array_equal(cut, 0)
     assert np.all(np.abs(passed) > 1e-6)
+
+
+# The estimate of ∇ E[log p(y|s)] against the sum over all places at all steps.
+STEPS, PLACES, DRAWN = 2, 3, 16_000
+POLICY = ShowAttendTell(4, (), embedding=3, hidden=3, alignment=2, attention="hard")
+SEEN = jnp.array(np.random.default_rng(3).normal(size=(1, PLACES, 2)), jnp.float32)
+FED, SAID = jnp.array([[1, 3]]), np.array([3, 2])
+
+
+@pytest.fixture(scope="module")
+def params(parameters):
+    params = parameters(POLICY, SEEN, FED)["params"]
+    # Large enough that the places differ in what they make likely.
+    return jax.tree.map(lambda leaf: 2.5 * leaf, params)
+
+
+@pytest.fixture(scope="module")
+def exact(params):
+    """∇ Σ_s p(s) log p(y|s), by the paper's equations, which nothing draws."""
+    steps = np.arange(STEPS)
+
+    def of_places(params, places):
+        logits, chances = paper(params, "hard", SEEN[0], FED[0], places)
+        log_probs = jax.nn.log_softmax(logits)[steps, SAID]
+        return jnp.prod(chances[steps, places]), log_probs.sum()
+
+    def expectation(params):
+        every = np.array(list(itertools.product(range(PLACES), repeat=STEPS)))
+        chance, log_prob = jax.vmap(of_places, in_axes=(None, 0))(params, every)
+        return (chance * log_prob).sum(), chance.sum()
+
+    slope, total = jax.jit(jax.grad(expectation, has_aux=True))(params)
+    np.testing.assert_allclose(total, 1, atol=1e-5)
+    return np.asarray(ravel_pytree(slope)[0])
+
+
+@pytest.fixture(scope="module")
+def deviations(params, exact):
+    """`deviations(scale, to_go)`: mean estimate less the exact one, and standard errors; `scale`
+    of what `tasks.captioning_reinforce` gives.
+    """
+    every, baseline = jnp.ones((1, STEPS), bool), jnp.float32(-1.0)
+
+    def objective(params, key, scale, to_go):
+        logits, looked = POLICY.apply({"params": params}, SEEN, FED, weights=True, draws=key[None])
+        log_probs = jax.nn.log_softmax(logits)[:, np.arange(STEPS), SAID]
+        drawn = log_probs, looked["log_prob"], every, baseline
+        slopes = [captioning_reinforce.slope(*drawn, to_go=way)[0] for way in (False, True)]
+        return log_probs.sum() + scale * jnp.where(to_go, slopes[1], slopes[0])
+
+    @jax.jit
+    def estimates(scale, to_go):
+        keys = jax.random.split(jax.random.key(4), DRAWN)
+        slopes = jax.vmap(jax.grad(objective), in_axes=(None, 0, None, None))(
+            params, keys, scale, to_go
+        )
+        return jax.vmap(lambda slope: ravel_pytree(slope)[0])(slopes)
+
+    def measured(scale, to_go):
+        drawn = np.asarray(estimates(scale, to_go))
+        return drawn.mean(0) - exact, drawn.std(0, ddof=1) / DRAWN**0.5
+
+    return measured
+
+
+@pytest.mark.parametrize("to_go", [False, True], ids=["sentence", "reward-to-go"])
+def test_the_estimate_never_strays_from_the_exact_gradient(to_go, deviations, exact):
+    away, error = deviations(1.0, to_go)
+    assert np.all(np.abs(away) <= 4 * error + 1e-5), np.max(np.abs(away) / (error + 1e-5))
+    # The error is small against what is estimated.
+    assert np.linalg.norm(error) < 0.05 * np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.5])
+def test_without_all_of_the_chances_of_the_places_it_would_stray(scale, deviations):
+    away, error = deviations(scale, False)
+    assert np.max(np.abs(away) / (error + 1e-5)) > 5
+
+
+def test_less_is_left_to_chance_where_a_place_answers_for_later_words_only(deviations):
+    (_, whole), (_, later) = deviations(1.0, False), deviations(1.0, True)
+    assert np.linalg.norm(later) < np.linalg.norm(whole)
 
 
 def test_training_memory_never_grows_with_queries_by_keys_by_features():
