@@ -43,7 +43,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     if "lstm" in words:
         config.model.update(controller="lstm", hidden=(100,))
     if "control" in words:
-        sizes = (3, 128, 1e-3) if "paper" in words else (1, 128, 2e-3)
+        sizes = (3, 128, 1e-3) if "paper" in words else (1, 128, 5e-3)
         memories.become_control(config, *sizes)
     if "smoke" in words:
         memories.shrink(config, length=12)
