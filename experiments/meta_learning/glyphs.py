@@ -19,8 +19,9 @@ two beside the whole.
 
 A number is an episode of the test split; FOLDER has `support/CLASS/*.png` and `queries/*.png`.
 
-Arguments: `ways=20`, `shots=1` (classes, and images of each at most); `paper` (the paper's sizes,
-longer); `prototypical`, `lstm`, `tc_only`, `attention_only`; `smoke` (a few steps of a tiny model).
+Arguments: `ways=20`, `shots=5` (classes, and images of each at most; by default 5 and 1); `paper`
+(the paper's sizes, longer); `prototypical`, `lstm`, `tc_only`, `attention_only`; `smoke` (a few
+steps of a tiny model).
 """
 
 import ml_collections
@@ -33,9 +34,9 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """The default, or its variants by `arg`."""
     from attention_jax import few_shots
 
-    words, values = experiment.parse_arg(arg, few_shots.WORDS, few_shots.KEYS)
+    words, values = experiment.parse_arg(arg, few_shots.WORDS, [*few_shots.KEYS])
     config = few_shots.default_config("glyphs", values)
-    config.steps = 600
+    config.steps = 1200
     if "paper" in words:
         few_shots.take_the_papers_sizes(config)
     few_shots.become(config, words)

@@ -18,13 +18,14 @@ The default's split is harder, 22 alphabets for training and 5 others for test, 
 made for two CPU cores and a few minutes. Not measured yet. The paper's sizes:
 
     attention-jax train --config=meta_learning/omniglot:paper --workdir=W --manual_dir=DIR
-    attention-jax train --config=meta_learning/omniglot:paper,ways=20 --workdir=W --manual_dir=DIR
+    attention-jax train --config=meta_learning/omniglot:paper,ways=20,shots=5 --workdir=W \
+      --manual_dir=DIR
 
 and its split with `--config.data.split=paper`, for which DIR must hold both sets of the original.
 
-Arguments: `ways=20`, `shots=1` (classes, and images of each at most); `paper`; `prototypical`,
-`lstm` (controls); `tc_only`, `attention_only` (SNAIL with one kind of its blocks); `smoke` (a few
-steps of a tiny model, on letters of `meta_learning/glyphs`: it needs no DIR).
+Arguments: `ways=20`, `shots=5` (classes, and images of each at most; by default 5 and 1); `paper`;
+`prototypical`, `lstm` (controls); `tc_only`, `attention_only` (SNAIL with one kind of its blocks);
+`smoke` (a few steps of a tiny model, on letters of `meta_learning/glyphs`: it needs no DIR).
 """
 
 import ml_collections
@@ -37,9 +38,9 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     """The default, or its variants by `arg`."""
     from attention_jax import few_shots
 
-    words, values = experiment.parse_arg(arg, few_shots.WORDS, few_shots.KEYS)
+    words, values = experiment.parse_arg(arg, few_shots.WORDS, [*few_shots.KEYS])
     config = few_shots.default_config("omniglot", values)
-    config.steps = 600
+    config.steps = 1200
     if "paper" in words:
         few_shots.take_the_papers_sizes(config)
     few_shots.become(config, words)

@@ -23,8 +23,9 @@ WORDS = ("smoke", "paper", *_SYSTEMS)
 """Of every experiment's `:arg`: `prototypical` and `lstm` are the controls, `tc_only` is SNAIL
 without its attention blocks and `attention_only` without its convolutions."""
 
-KEYS = ("ways", "shots")
-"""`ways=20` asks for episodes of 20 classes, `shots=1` for a support of one image of each."""
+KEYS = {"ways": "5", "shots": "1"}
+"""`ways=20` asks for episodes of 20 classes, `shots=5` for a support of up to five images of each;
+what they are where nothing is said."""
 
 
 def default_config(name: str, values: Mapping[str, str]) -> ml_collections.ConfigDict:
@@ -41,7 +42,7 @@ def default_config(name: str, values: Mapping[str, str]) -> ml_collections.Confi
     Raises:
       UserError: for ways or shots that are no number.
     """
-    ways, shots = (_number(key, values.get(key, "5")) for key in KEYS)
+    ways, shots = (_number(key, values.get(key, given)) for key, given in KEYS.items())
     config = experiment.default_config()
     config.update(
         {
@@ -50,7 +51,7 @@ def default_config(name: str, values: Mapping[str, str]) -> ml_collections.Confi
                 "name": name,
                 "ways": ways,
                 "shots": shots,
-                "queries": 2 * ways,
+                "queries": ways,
                 "test_queries": max(15, ways),
                 "validation_episodes": 100,
                 "test_episodes": 1000,
@@ -71,7 +72,7 @@ def default_config(name: str, values: Mapping[str, str]) -> ml_collections.Confi
             },
         }
     )
-    config.update(batch_size=8, log_every=50, evaluate_every=200, checkpoint_every=200)
+    config.update(batch_size=16, log_every=50, evaluate_every=300, checkpoint_every=300)
     config.optimizer.learning_rate = 2e-3
     config.optimizer.schedule.name = "cosine"
     return config
