@@ -1,11 +1,16 @@
-"""Measures what this house promises of every run, on a tiny RNNsearch, through the command line.
+"""Measures what this house promises of every run, on tiny models, through the command line.
 
     python benchmarks/guarantees.py            prints the numbers, a record in JSON a line
     python benchmarks/guarantees.py --record   keeps them in docs/results/ too
 
 devices      5 updates, a short batch among them: one device, jit over 8, pmap over 8
 processes    20 updates: two processes of 4 devices against one process of 8
+sharding     20 updates: a Transformer split over 4 devices, over `model`, over `data` and over
+             both, against one device; and the validation split's translations
+meshes       its checkpoint after 10 updates, written by two processes of 4 devices, taken on to 20
+             by one device and by 8, against one device all the way
 resume       SIGKILL at a random step and the same command again, 10 times
+killed_pair  two processes, SIGKILL of the second at a random step and both again, 3 times
 compilations of the update in a run with 4 buckets
 """
 
@@ -14,6 +19,7 @@ import dataclasses
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,11 +37,19 @@ from attention_jax import experiment, results
 from attention_jax.training.writers import read_rows
 
 EXPERIMENT = "translation/rnnsearch:smoke"
+DIVISIBLE = "translation/transformer:smoke"
+WIDER = [
+    *("--config.model.features=64", "--config.model.heads=4", "--config.model.feed_forward=256"),
+    *("--config.tokenizer.size=400", "--config.batch_size=16", "--config.evaluate_every=0"),
+]
+"""Its matrices are large enough to be split, and 4 divides all of them."""
 
 
-def start(workdir: Path, *options: str, devices: int = 1) -> subprocess.Popen:
-    """`attention-jax train` of the tiny model, on that many simulated devices."""
-    command = [sys.executable, "-m", "attention_jax.cli", "train", f"--config={EXPERIMENT}"]
+def start(
+    workdir: Path, *options: str, devices: int = 1, config: str = EXPERIMENT
+) -> subprocess.Popen:
+    """`attention-jax train` of a tiny model, on that many simulated devices."""
+    command = [sys.executable, "-m", "attention_jax.cli", "train", f"--config={config}"]
     command += [f"--workdir={workdir}", f"--config.devices={0 if devices > 1 else 1}", *options]
     flags = f"--xla_force_host_platform_device_count={devices}"
     if devices > 1:
@@ -44,6 +58,18 @@ def start(workdir: Path, *options: str, devices: int = 1) -> subprocess.Popen:
         flags += " --xla_cpu_multi_thread_eigen=false"
     environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def start_pair(workdir: Path, *options: str, config: str = EXPERIMENT) -> list[subprocess.Popen]:
+    """Two processes of four devices each that train together."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    meeting = (f"--coordinator={address}", "--num_processes=2")
+    return [
+        start(workdir, *options, *meeting, f"--process_id={n}", devices=4, config=config)
+        for n in range(2)
+    ]
 
 
 def finish(process: subprocess.Popen) -> str:
@@ -80,22 +106,58 @@ def processes(folder: Path) -> dict[str, float]:
     """Largest difference of a loss over 20 updates."""
     options = ("--config.steps=20", "--config.batch_size=16")
     finish(start(folder / "one", *options, devices=8))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    both = [
-        start(
-            folder / "two",
-            *(*options, f"--coordinator={address}", "--num_processes=2", f"--process_id={number}"),
-            devices=4,
-        )
-        for number in range(2)
-    ]
-    for process in both:
+    for process in start_pair(folder / "two", *options):
         finish(process)
-    one, two = losses(folder / "one"), losses(folder / "two")
-    assert len(one) == len(two) == 20
-    return {"difference": max(abs(one[step] - two[step]) for step in one)}
+    return {"difference": difference(folder / "one", folder / "two")}
+
+
+def difference(one: Path, other: Path, steps: int = 20) -> float:
+    """Largest of a loss between two runs."""
+    found = losses(one), losses(other)
+    assert len(found[0]) == len(found[1]) == steps
+    return max(abs(found[0][step] - found[1][step]) for step in found[0])
+
+
+def predictions(workdir: Path) -> list[str]:
+    """Of the validation split, in its order."""
+    lines = (workdir / "predictions" / "validation.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line)["prediction"] for line in lines]
+
+
+def sharding(folder: Path) -> dict[str, float]:
+    """Largest difference of a loss over 20 updates, and how many translations differ."""
+    options = (*WIDER, "--config.steps=20")
+    meshes: dict[str, tuple[str, ...]] = {
+        "model": ("--config.mesh.model=4",),
+        "fsdp": ("--config.mesh.fsdp=True",),
+        "both": ("--config.mesh.model=2", "--config.mesh.fsdp=True"),
+    }
+    finish(start(folder / "one", *options, config=DIVISIBLE))
+    for name, mesh in meshes.items():
+        finish(start(folder / name, *options, *mesh, devices=4, config=DIVISIBLE))
+    found = {f"difference_{n}": difference(folder / "one", folder / n) for n in meshes}
+    expected = predictions(folder / "one")
+    assert len(expected) == 16
+    different = [
+        a != b for n in meshes for a, b in zip(predictions(folder / n), expected, strict=True)
+    ]
+    return {"difference": max(found.values()), "translations_different": sum(different), **found}
+
+
+def meshes(folder: Path) -> dict[str, float]:
+    """Largest difference of a loss, before and after the checkpoint."""
+    split = ("--config.mesh.model=2", "--config.mesh.fsdp=True")
+    finish(start(folder / "whole", *WIDER, "--config.steps=20", config=DIVISIBLE))
+    for process in start_pair(
+        folder / "pair", *WIDER, *split, "--config.steps=10", config=DIVISIBLE
+    ):
+        finish(process)
+    for name, count, mesh in (("one", 1, ()), ("eight", 8, ("--config.mesh.model=4",))):
+        shutil.copytree(folder / "pair", folder / name)
+        goes_on = (*WIDER, *mesh, "--config.steps=20")
+        finish(start(folder / name, *goes_on, devices=count, config=DIVISIBLE))
+    found = {n: difference(folder / "whole", folder / n) for n in ("one", "eight")}
+    return {"difference": max(found.values()), **{f"difference_{n}": d for n, d in found.items()}}
 
 
 def resume(folder: Path, kills: int = 10, steps: int = 120) -> dict[str, float]:
@@ -119,6 +181,35 @@ def resume(folder: Path, kills: int = 10, steps: int = 120) -> dict[str, float]:
     return {"different": sum(whole[n] != killed[n] for n in whole), "kills": kills, "steps": steps}
 
 
+def killed_pair(folder: Path, kills: int = 3, steps: int = 60) -> dict[str, float]:
+    """Losses that differ in any bit from those of two processes that were never killed; and how
+    long at most the first went on without the second.
+    """
+    options = [
+        *(f"--config.steps={steps}", "--config.batch_size=16"),
+        *("--config.checkpoint_every=7", "--config.evaluate_every=0"),
+    ]
+    for process in start_pair(folder / "whole", *options):
+        finish(process)
+    dice, waits = random.Random(0), []
+    for at in sorted(dice.sample(range(2, steps - 1), kills)):
+        first, second = start_pair(folder / "killed", *options)
+        while second.poll() is None and max(losses(folder / "killed"), default=0) < at:
+            time.sleep(0.005)
+        second.send_signal(signal.SIGKILL)
+        began = time.monotonic()
+        second.communicate()
+        _, said = first.communicate(timeout=600)
+        waits.append(time.monotonic() - began)
+        assert first.returncode, said[-2000:]
+    for process in start_pair(folder / "killed", *options):
+        finish(process)
+    whole, killed = losses(folder / "whole"), losses(folder / "killed")
+    assert whole.keys() == killed.keys()
+    different = sum(whole[n] != killed[n] for n in whole)
+    return {"different": different, "kills": kills, "steps": steps, "alone_seconds": max(waits)}
+
+
 def compilations(folder: Path) -> dict[str, float]:
     """Programs compiled for the update, a bucket of the run."""
     buckets = (16, 32, 48, 64)
@@ -130,20 +221,23 @@ def compilations(folder: Path) -> dict[str, float]:
 MEASURES: dict[str, Callable[[Path], dict[str, float]]] = {
     "devices": devices,
     "processes": processes,
+    "sharding": sharding,
+    "meshes": meshes,
     "resume": resume,
+    "killed_pair": killed_pair,
     "compilations": compilations,
 }
 
 
 def main() -> None:
-    """Measures all four, or those named."""
+    """Measures all, or those named."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MEASURES))
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
-    source = experiment.find(EXPERIMENT)
-    config = source.config()
     for name in options.names or MEASURES:
+        spec = DIVISIBLE if name in ("sharding", "meshes") else EXPERIMENT
+        config = experiment.find(spec).config()
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             metrics = MEASURES[name](Path(folder))
@@ -154,8 +248,9 @@ def main() -> None:
             metrics,
             config_hash=experiment.config_hash(config),
             seeds=[config.seed],
-            data={"cldr_phrases": experiment.load(EXPERIMENT).data.hash()},
+            data={"cldr_phrases": experiment.load(spec).data.hash()},
             seconds=time.monotonic() - began,
+            times=["alone_seconds"] if name == "killed_pair" else [],
         )
         print(json.dumps(dataclasses.asdict(record)), flush=True)
         if options.record:

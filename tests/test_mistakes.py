@@ -72,6 +72,12 @@ def test_a_workdir_trained_with_another_config(says, trained):
     assert "config.model.hidden = 8, not 9" in sentence
 
 
+def test_a_bucket_that_is_not_mounted(says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "mount the bucket" in says("train", SMOKE, "--workdir=gs://bucket/run")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_workdir_without_a_run(says, tmp_path):
     assert "holds no run" in says("evaluate", f"--workdir={tmp_path}")
 
@@ -90,9 +96,9 @@ def test_a_workdir_whose_config_no_longer_fits(says, trained, tmp_path):
     assert "model.gates" in says("evaluate", f"--workdir={tmp_path}")
 
 
-def test_a_finished_run_changes_nothing_but_its_decoding(says, trained):
+def test_a_finished_run_changes_nothing_but_its_decoding_and_devices(says, trained):
     sentence = says("evaluate", f"--workdir={trained}", "--config.model.hidden=9")
-    assert "only --config.decode.* can" in sentence
+    assert "only --config.decode.*, --config.devices and --config.mesh.* can" in sentence
 
 
 def test_all_checkpoints_cut_short(says, trained, tmp_path):

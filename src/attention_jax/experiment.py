@@ -138,6 +138,8 @@ def default_config() -> ml_collections.ConfigDict:
     seed: of the parameters, the order of the data and dropout.
     steps, batch_size: updates, and examples in each over all devices.
     parallel: "jit" over a mesh, or "pmap". devices: how many of this machine's to use; 0 is all.
+    mesh.model: devices that share one copy of the model, a divisor of all; of Transformers only.
+    mesh.fsdp: split large parameters, their gradients and moments over the data axis too.
     dtype: of matrix products; parameters, softmax and losses stay float32.
     log_every, evaluate_every, checkpoint_every: in steps; 0 is only at the end.
     keep: newest checkpoints kept beside the best.
@@ -151,6 +153,7 @@ def default_config() -> ml_collections.ConfigDict:
             "batch_size": 64,
             "parallel": "jit",
             "devices": 0,
+            "mesh": {"model": 1, "fsdp": False},
             "dtype": "float32",
             "log_every": 10,
             "evaluate_every": 0,
@@ -306,8 +309,9 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def config_hash(config: ml_collections.ConfigDict) -> str:
-    """Of the resolved config; goes with every recorded number."""
-    text = json.dumps(flatten(config), sort_keys=True, default=str)
+    """Of the resolved config; goes with every recorded number, which no mesh changes."""
+    values = {key: v for key, v in flatten(config).items() if not key.startswith("mesh.")}
+    text = json.dumps(values, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

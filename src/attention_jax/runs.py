@@ -66,7 +66,7 @@ def train(
     began = time.monotonic()
     config, task = experiment.config, experiment.task
     first = jax.process_index() == 0
-    devices = Devices(config.parallel, config.devices)
+    devices = Devices.of(config, task, config.parallel)
     devices.check_batch_size(config.batch_size, config.optimizer.accumulate)
     split = experiment.data.splits[0]
     # Both are opened now: a file that is missing should not be found out at the first evaluation.
@@ -77,7 +77,7 @@ def train(
     key = jax.random.key(config.seed)
     checkpoints = Checkpoints(workdir / "checkpoints", config.keep)
     state, done = resume(task, devices, checkpoints, key)
-    update = devices.compile_update(task.update)
+    update = devices.compile_update(task.update, state)
     progress = Progress(config.steps, done.step, verbose and first)
     if done.step:
         progress.say(f"resumed from the checkpoint of step {done.step}")
@@ -131,7 +131,7 @@ def resume(
 ) -> tuple[State, Progressed]:
     """One copy of the newest checkpoint's state, or of the first state, and how far it is."""
     if not checkpoints.steps:
-        return jax.jit(task.init)(key, task.example()), Progressed()
+        return devices.create(task.init, key, task.example()), Progressed()
     like = devices.like(jax.eval_shape(task.init, key, task.example()))
     state, progress = checkpoints.restore(like)
     if progress.pop("key") != jax.random.key_data(key).tolist():

@@ -71,7 +71,7 @@ def restore(
         raise UserError(f"{workdir} has no checkpoint yet: train with --workdir={workdir}")
     config, task = experiment.config, experiment.task
     count, wanted = _parse(checkpoint)
-    devices = devices or Devices("jit", config.devices)
+    devices = devices or Devices.of(config, task)
     checkpoints = Checkpoints(folder, config.keep, read_only=True)
     try:
         like = devices.like(jax.eval_shape(task.init, jax.random.key(0), task.example()))

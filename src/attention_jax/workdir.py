@@ -15,6 +15,7 @@ import importlib.metadata
 import json
 import logging
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,10 @@ SWEEP = "sweep.json"
 # What may differ when the same run goes on: how long, how often, where; never what it computes.
 _MAY_CHANGE = (
     *("steps", "log_every", "evaluate_every", "checkpoint_every", "keep", "patience"),
-    *("parallel", "devices"),
+    *("parallel", "devices", "mesh.model", "mesh.fsdp"),
 )
-
+_BUCKET = re.compile(r"\w+:/")
+_MAY_CHANGE_LATER = ("--config.decode.", "--config.devices=", "--config.mesh.")
 
 _STORED = ("experiment", "arg", "overrides", "config", "version", "code")
 
@@ -99,8 +101,14 @@ def start(path: Path, spec: str, overrides: Sequence[str]) -> Workdir:
 
     Raises:
       UserError: when it holds another experiment, or has run with another config (more steps,
-        other intervals or devices are no other config).
+        other intervals or devices are no other config), or is the address of a bucket.
     """
+    # Path has made "gs:/bucket" of "gs://bucket", and would make a folder of that name.
+    if _BUCKET.match(str(path)):
+        raise UserError(
+            f"--workdir={path} is the address of a bucket: mount the bucket and give the folder "
+            "where it is mounted"
+        )
     if (path / SEEDS).exists():
         raise UserError(f"{path} holds the runs of --seeds: give that, or choose another --workdir")
     source = experiment.find(spec)
@@ -117,7 +125,8 @@ def reopen(path: Path, overrides: Sequence[str] = (), spec: str | None = None) -
 
     Args:
       path: as given to `train`.
-      overrides: "--config.decode.NAME=VALUE" arguments; nothing else may change.
+      overrides: "--config.decode.NAME=VALUE" arguments, and those that say on which devices;
+        nothing else may change.
       spec: where the experiment's file is now, when it moved.
 
     Raises:
@@ -139,10 +148,10 @@ def reopen(path: Path, overrides: Sequence[str] = (), spec: str | None = None) -
         )
     experiment.override(config, values)
     for argument in overrides:
-        if not argument.startswith("--config.decode."):
+        if not argument.startswith(_MAY_CHANGE_LATER):
             raise UserError(
                 f"{argument.partition('=')[0]} cannot change in a finished run: only "
-                "--config.decode.* can"
+                "--config.decode.*, --config.devices and --config.mesh.* can"
             )
     experiment.parse_flags(config, overrides)
     return Workdir(path, source, config, tuple(stored["overrides"]), tuple(overrides))

@@ -13,8 +13,8 @@ from attention_jax.training.devices import Devices
 
 def _train(task, parallel, count, steps=5):
     devices = Devices(parallel, count)
-    update = devices.compile_update(task.update)
-    state = devices.place(jax.jit(task.init)(jax.random.key(0), task.example()))
+    state = devices.place(devices.create(task.init, jax.random.key(0), task.example()))
+    update = devices.compile_update(task.update, state)
     losses = []
     for step in range(steps):
         batch = devices.put_training_batch(ToyBatches()[step])

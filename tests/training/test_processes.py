@@ -1,13 +1,16 @@
-"""Two real processes on loopback give the losses of one, and one goes on where they stopped."""
+"""Two real processes on loopback give the losses of one, and others go on where they stopped."""
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 
 import numpy as np
-from tests.training.two_processes import losses
+import pytest
+from tests.training.toys import ToyReinforce, ToySplit
+from tests.training.two_processes import RUNS, losses
 
 
 def _free_address() -> str:
@@ -16,7 +19,7 @@ def _free_address() -> str:
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-def _losses_of_two(workdir, steps: int) -> list[float]:
+def _losses_of_two(folder, steps: int) -> dict[str, list[float]]:
     """Of two processes with four devices each."""
     environment = os.environ | {
         "XLA_FLAGS": os.environ["XLA_FLAGS"].replace("device_count=8", "device_count=4"),
@@ -27,7 +30,7 @@ def _losses_of_two(workdir, steps: int) -> list[float]:
         subprocess.Popen(
             [
                 *(sys.executable, "-m", "tests.training.two_processes"),
-                *(address, str(number), str(workdir), str(steps)),
+                *(address, str(number), str(folder), str(steps)),
             ],
             env=environment,
             stdout=subprocess.PIPE,
@@ -42,11 +45,34 @@ def _losses_of_two(workdir, steps: int) -> list[float]:
     return json.loads(outputs[0][0].splitlines()[-1])
 
 
-def test_two_processes_equal_one_of_eight_devices_which_goes_on_from_their_checkpoint(tmp_path):
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-    one = losses(tmp_path / "one", steps=25)
-    two = _losses_of_two(tmp_path / "two", steps=20)
-    assert len(two) == 20
-    np.testing.assert_allclose(two, one[:20], atol=1e-5)
-    np.testing.assert_allclose(losses(tmp_path / "two", steps=25), one, atol=1e-5)
+STEPS, MORE = 20, 25
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """The folder in which two processes of four devices trained both toys, and their losses."""
+    folder = tmp_path_factory.mktemp("two")
+    for name in RUNS:
+        (folder / name).mkdir()
+    return folder, _losses_of_two(folder, STEPS)
+
+
+def test_two_processes_equal_one_of_eight_devices_which_goes_on_from_their_checkpoint(
+    two, tmp_path
+):
+    folder, found = two
+    one = losses(ToyReinforce, tmp_path, MORE)
+    assert len(found["whole"]) == STEPS
+    np.testing.assert_allclose(found["whole"], one[:STEPS], atol=1e-5)
+    np.testing.assert_allclose(losses(ToyReinforce, folder / "whole", MORE), one, atol=1e-5)
+
+
+def test_a_checkpoint_that_two_processes_wrote_split_goes_on_on_other_meshes(two, tmp_path):
+    folder, found = two
+    (tmp_path / "one").mkdir()
+    one = losses(ToySplit, tmp_path / "one", MORE, devices=1)
+    np.testing.assert_allclose(found["split"], one[:STEPS], atol=1e-5)
+    for number, mesh in enumerate(({"devices": 1}, {"model": 2, "fsdp": True})):
+        shutil.copytree(folder / "split", tmp_path / str(number))
+        again = losses(ToySplit, tmp_path / str(number), MORE, **mesh)
+        np.testing.assert_allclose(again, one, atol=1e-5)

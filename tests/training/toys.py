@@ -1,4 +1,6 @@
-"""Three tasks that probe the contract: two optimisers, a stateful baseline, its own rollouts."""
+"""Tasks that probe the contract: two optimisers, a stateful baseline, its own rollouts; and one of
+a model that can be split over devices.
+"""
 
 from typing import ClassVar
 
@@ -250,6 +252,40 @@ class ToyRollouts(Toy):
             return (-advantage * log_probs * mask).sum(), Aux(mask.sum(), reward)
 
         return one_optimizer_update(loss, self.optimizer)(state, batch, rng, across)
+
+
+class Wide(nn.Module):
+    """A hidden layer that devices can share."""
+
+    partitions: ClassVar = {
+        "wide/kernel": (None, "units"),
+        "wide/bias": ("units",),
+        "narrow/kernel": ("units", None),
+    }
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(8, name="narrow")(nn.relu(nn.Dense(4096, name="wide")(x)))
+
+
+class ToySplit(Toy):
+    """Learns the mean of what it is given, with a model that may lie split."""
+
+    model = Wide()
+
+    def __init__(self):
+        self.optimizer = optax.adam(1e-3)
+        self.update = one_optimizer_update(self.loss, self.optimizer)
+
+    def init(self, rng, batch):
+        params = self.model.init(rng, batch["x"])["params"]
+        return State(jnp.int32(0), params, self.optimizer.init(params))
+
+    def loss(self, params, state, batch, rng, across):
+        wanted = batch["x"].mean(1, keepdims=True)
+        errors = self.model.apply({"params": params}, batch["x"]) - wanted
+        total = (jnp.square(errors).mean(1) * batch["mask"]).sum()
+        return total, Aux(batch["mask"].sum(), {})
 
 
 TOYS = {"gan": ToyGan, "reinforce": ToyReinforce, "rollouts": ToyRollouts}

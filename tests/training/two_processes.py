@@ -1,4 +1,4 @@
-"""One of the two processes of `test_processes.py`: trains a toy and prints its losses as JSON."""
+"""One of the two processes of `test_processes.py`: trains toys and prints their losses as JSON."""
 
 import json
 import sys
@@ -6,25 +6,28 @@ from pathlib import Path
 
 import jax
 from tests.training.test_loop import make
-from tests.training.toys import ToyData, ToyReinforce
+from tests.training.toys import ToyData, ToyReinforce, ToySplit
 
 from attention_jax import runs
 from attention_jax.training.writers import read_rows
 
+# The second on a mesh whose devices share one copy of the model, whatever process they are of.
+RUNS = {"whole": (ToyReinforce, {}), "split": (ToySplit, {"model": 8})}
 
-def losses(workdir: Path, steps: int) -> list[float]:
-    """Of each step of a training on all devices of all processes, this one among them."""
+
+def losses(toy, workdir: Path, steps: int, *, devices: int = 0, **mesh) -> list[float]:
+    """Of each step of a training on devices of all processes, this one among them."""
     data = ToyData(jax.process_index(), jax.process_count())
-    config = {"devices": 0, "steps": steps, "checkpoint_every": 5}
-    runs.train(make(ToyReinforce(), data, **config), workdir, verbose=False)
+    config = {"devices": devices, "steps": steps, "checkpoint_every": 5, "mesh": mesh}
+    runs.train(make(toy(), data, **config), workdir, verbose=False)
     rows = read_rows(workdir / "metrics.jsonl")
     return [row["loss"] for row in rows if row["split"] == "train"]
 
 
-def main(address: str, number: int, workdir: Path, steps: int) -> None:
+def main(address: str, number: int, folder: Path, steps: int) -> None:
     """Process `number` of two; each simulates as many devices as XLA_FLAGS says."""
     jax.distributed.initialize(address, 2, number)
-    found = losses(workdir, steps)
+    found = {name: losses(toy, folder / name, steps, **mesh) for name, (toy, mesh) in RUNS.items()}
     if jax.process_index() == 0:
         print(json.dumps(found))
 

@@ -60,11 +60,13 @@ class Across(NamedTuple):
 
     Under jit over a mesh the batch is one global array and `sum` is the identity; under pmap
     each device sees its own rows, `sum` is a `psum` and `axis_name` is what modules with batch
-    statistics are given.
+    statistics are given. `fetching` makes of a loss one whose parameters may lie split over
+    devices; `gradient_sums` sees to it.
     """
 
     sum: Callable[[Tree], Tree] = lambda tree: tree
     axis_name: str | None = None
+    fetching: Callable[[Callable], Callable] = lambda loss: loss
 
 
 class AttentionMap(NamedTuple):
@@ -233,7 +235,7 @@ def gradient_sums(
 
     `model_state` and `task_state` go from part to part, as if the parts were batches.
     """
-    grad = jax.value_and_grad(loss, has_aux=True)
+    grad = jax.value_and_grad(across.fetching(loss), has_aux=True)
     if accumulate == 1:
         (total, aux), grads = grad(state.params, state, batch, rng, across)
         return grads, total, aux
