@@ -34,6 +34,8 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     words, _ = experiment.parse_arg(arg, memories.WORDS)
     config = memories.default_config("copy", bits=4, min_length=1, max_length=8)
     config.steps = 6000
+    # Short sequences first: of the seeds 0 to 4 one was wrong at twice the length without it.
+    config.data.curriculum = 1500
     config.model.update(hidden=(64,), slots=24, word=10)
     config.optimizer.learning_rate = 2e-3
     if "paper" in words:
@@ -42,6 +44,8 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         memories.train_paper_sizes(config, 8_000, learning_rate=2e-3, curriculum=2_000)
     if "lstm" in words:
         config.model.update(controller="lstm", hidden=(100,))
+        # Short sequences it learns by heart in a state of its own, and then never uses the memory.
+        config.data.curriculum = 0
     if "control" in words:
         sizes = (3, 256, 1e-3) if "paper" in words else (1, 128, 2e-3)
         memories.become_control(config, *sizes)
