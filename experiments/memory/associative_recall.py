@@ -41,7 +41,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     config.optimizer.update(learning_rate=2e-3, clip=1.0)
     if "paper" in words:
         config.model = memories.machine(hidden=(256,), read_heads=4, write_heads=4)
-        memories.train_paper_sizes(config, 5_000, learning_rate=2e-3, curriculum=1_000)
+        memories.train_paper_sizes(config, 4_000, learning_rate=2e-3)
     if "lstm" in words:
         config.model.update(controller="lstm", hidden=(100,), read_heads=1, write_heads=1)
     if "control" in words:
