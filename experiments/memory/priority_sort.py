@@ -37,7 +37,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     if "paper" in words:
         config.sequences.update(bits=8, length=20, answers=16)
         config.model = memories.machine(hidden=(512,), read_heads=8, write_heads=8)
-        memories.train_paper_sizes(config, 10_000, learning_rate=1e-3, curriculum=3_000)
+        memories.train_paper_sizes(config, 10_000, learning_rate=1e-3)
     if "lstm" in words:
         config.model.update(controller="lstm", hidden=(100, 100), read_heads=5, write_heads=5)
     if "control" in words:
