@@ -19,6 +19,7 @@ MAIN_METRIC = {
     "pointing/convex_hull": "accuracy",
     "pointing/delaunay": "coverage",
     "audio": "bits_per_sample",
+    "captioning": "bleu4",
 }
 INPUTS = {
     "translation": ["Sunday, November 22, 2026", "3 hours"],
@@ -30,6 +31,7 @@ INPUTS = {
     "pointing": ["[[0.1, 0.2], [0.9, 0.3], [0.5, 0.8], [0.5, 0.4]]", "[[3, 0], [0, 4], [0, 0]]"],
     "pointing/sorting": ["[0.5, 0.1, 0.9]"],
     "audio": ["0.02", "0.01"],
+    "captioning": ["0", "5"],
     "memory/priority_sort": ["[[0, 1, 1, 0, 0.5], [1, 1, 0, 0, -0.9], [1, 0, 0, 1, 0.7]]"],
 }
 

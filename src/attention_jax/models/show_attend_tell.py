@@ -33,7 +33,7 @@ class ImageMemory(NamedTuple):
     annotations: Float[Array, "batch keys features"]
     """a_i; without attention their mean alone."""
     first: LSTMState
-    """h_0 and c_0, each tanh(W mean_i a_i + b)."""
+    """h_0 and c_0, each tanh(W mean_i a_i + b); or zero."""
     projected: Float[Array, "batch keys alignment_features"] | None = None
     """U a_i, where there is attention."""
 
@@ -71,6 +71,8 @@ class ShowAttendTell(nn.Module):
       vocab: entries of the vocabulary.
       stages: filters of the encoder's convolutions, stage by stage; () for features.
       coordinates: annotations of images end with y and x of their cell.
+      glimpse: h_0 and c_0 are made of the mean annotation, as in the paper; False: they are zero,
+        and nothing is known of an image but what was looked at.
       embedding: width of E, and of the deep output (their m).
       hidden: units of the LSTM (n).
       alignment: units of f_att.
@@ -87,6 +89,7 @@ class ShowAttendTell(nn.Module):
     vocab: int
     stages: Stages = ((32,), (64,), (128,))
     coordinates: bool = True
+    glimpse: bool = True
     embedding: int = 128
     hidden: int = 256
     alignment: int = 128
@@ -106,8 +109,9 @@ class ShowAttendTell(nn.Module):
             dtype=self.dtype,
             embedding_init=HOUSE.embedding,
         )
-        self.first_hidden = nn.Dense(self.hidden, dtype=self.dtype)
-        self.first_cell = nn.Dense(self.hidden, dtype=self.dtype)
+        if self.glimpse:
+            self.first_hidden = nn.Dense(self.hidden, dtype=self.dtype)
+            self.first_cell = nn.Dense(self.hidden, dtype=self.dtype)
         if self.attention != "none":
             self.scorer = Additive(self.alignment, dtype=self.dtype)
         self.selector = nn.Dense(1, dtype=self.dtype)
@@ -184,8 +188,10 @@ class ShowAttendTell(nn.Module):
         """The annotations, projected for f_att, and the decoder's first state."""
         annotations = self._annotate(images)
         mean = annotations.mean(axis=1)
-        hidden, cell = self.first_hidden(mean), self.first_cell(mean)
-        first = LSTMState(*(jnp.tanh(x.astype(jnp.float32)) for x in (hidden, cell)))
+        first = self.cell.initial((len(mean),))
+        if self.glimpse:
+            hidden, cell = self.first_hidden(mean), self.first_cell(mean)
+            first = LSTMState(*(jnp.tanh(x.astype(jnp.float32)) for x in (hidden, cell)))
         if self.attention == "none":
             return ImageMemory(mean[:, None], first)
         return ImageMemory(annotations, first, self.scorer.project_keys(annotations))

@@ -30,26 +30,25 @@ class MetricFiles:
     """
 
     def __init__(self, workdir: Path, resumed: int = 0):
-        path = workdir / "metrics.jsonl"
-        _cut_back(path, resumed)
-        self._lines = path.open("a", encoding="utf-8")
+        self._path = workdir / "metrics.jsonl"
+        _cut_back(self._path, resumed)
         self._events = SummaryWriter(str(workdir / "events"), purge_step=resumed + 1)
 
     def write(self, step: int, split: str, metrics: dict[str, float]) -> None:
         """One row, on disk when this returns."""
         try:
-            self._lines.write(json.dumps({"step": step, "split": split, **metrics}) + "\n")
-            self._lines.flush()
+            # Closed after each row: a mounted bucket takes a file when it is closed, not before.
+            with self._path.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps({"step": step, "split": split, **metrics}) + "\n")
         except OSError as error:
             raise UserError(
-                f"{self._lines.name} cannot be written ({error.strerror}): make room and run the "
+                f"{self._path} cannot be written ({error.strerror}): make room and run the "
                 "same command again"
             ) from error
         for name, value in metrics.items():
             self._events.add_scalar(f"{split}/{name}", value, step)
 
     def close(self) -> None:
-        self._lines.close()
         self._events.close()
 
 

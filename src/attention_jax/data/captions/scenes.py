@@ -1,10 +1,12 @@
 """Scenes of digits: which, where, and the one caption that says so.
 
-    a two left of a seven above an eight
+    two left of seven above eight
 
-The numerals of a scene are different, and are named from the smallest to the largest: so a scene
-has one right caption, a noun names one object, and whoever looks for the next one must know it by
-its shape. Two named after one another are side by side or one above the other, never aslant:
+The numerals of a scene are different, and are named by where they stand: a walk from one to the
+next begins at its upper end or, of two at one height, at the left; that of four begins at the upper
+left and goes clockwise. So a scene has one right caption, a noun names one object, and whoever says
+a numeral must know it by looking there. Two named after one another are side by side or one above
+the other, never aslant:
 
 - a cut across the canvas in each direction parts left from right and upper from lower; digits lie
   wholly on their side of it, so that no two boxes overlap;
@@ -27,17 +29,17 @@ SIDE = 40
 MOST = 4
 """Digits of a scene."""
 NUMERALS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-VOCABULARY = ("a", "an", *NUMERALS, "left", "right", "of", "above", "below")
+VOCABULARY = (*NUMERALS, "left", "right", "of", "above")
 _ROOM = SIDE - 2 * digits.SIDE  # What two digits in a row leave of the canvas.
 _QUARTERS = np.array([(0, 0), (0, 1), (1, 1), (1, 0)])  # (row, column), clockwise.
 _RELATIONS = {
     (0, 1): ("left", "of"),
     (0, -1): ("right", "of"),
     (1, 0): ("above",),
-    (-1, 0): ("below",),
 }
-"""How the second named lies to the first, (rows, columns) further -> what is said of the first."""
-_CHANCES = {"count": 1, "numerals": 10, "walk": 2, "cut": 2, "corner": 2 * MOST, "instance": MOST}
+"""How the second named lies to the first, (rows, columns) further -> what is said of the first. A
+walk from the upper end never goes up."""
+_CHANCES = {"count": 1, "numerals": 10, "walk": 1, "cut": 2, "corner": 2 * MOST, "instance": MOST}
 WORDS = sum(_CHANCES.values())
 """Random words that a scene takes."""
 
@@ -62,7 +64,7 @@ class Layout(NamedTuple):
 
 def longest(most: int) -> int:
     """Words of the longest caption of so many digits."""
-    return 2 * most + 2 * (most - 1)
+    return most + 2 * (most - 1)
 
 
 def layout(words: np.ndarray, fewest: int, most: int) -> Layout:
@@ -76,15 +78,23 @@ def layout(words: np.ndarray, fewest: int, most: int) -> Layout:
     ends = np.cumsum(list(_CHANCES.values()))
     parts = dict(zip(_CHANCES, np.split(words, ends[:-1], axis=1), strict=True))
     counts = dice.integers(parts["count"][:, 0], fewest, most)
-    real = np.arange(MOST) < counts[:, None]
     numerals = np.argsort(parts["numerals"], axis=1, kind="stable")[:, :MOST]
-    # Those that are not real go behind the others.
-    numerals = np.sort(np.where(real, numerals, 10 + np.arange(MOST)), axis=1) % 10
-    start = dice.integers(parts["walk"][:, 0], 0, 3)
-    way = 2 * dice.integers(parts["walk"][:, 1], 0, 1) - 1
-    quarters = _QUARTERS[(start[:, None] + way[:, None] * np.arange(MOST)) % 4]
+    quarters = _walks(counts, dice.integers(parts["walk"][:, 0], 0, 3))
     corners = _corners(quarters, counts, parts["cut"], parts["corner"])
     return Layout(counts, numerals, quarters, corners, dice.uniform(parts["instance"]))
+
+
+def _walks(counts: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """The quarters [scenes, MOST, 2] from one digit to the next, of those that start clockwise in a
+    given one; what lies behind the last digit is of no account.
+    """
+    ends = (starts + counts - 1) % 4
+    # Further down comes later and, at one height, further right.
+    backwards = _QUARTERS[starts] @ [2, 1] > _QUARTERS[ends] @ [2, 1]
+    ring = counts == MOST
+    first = np.where(ring, 0, np.where(backwards, ends, starts))
+    way = np.where(backwards & ~ring, -1, 1)
+    return _QUARTERS[(first[:, None] + way[:, None] * np.arange(MOST)) % 4]
 
 
 def _corners(
@@ -119,8 +129,8 @@ def _caption(numerals: list, quarters: list, boxes: list) -> Told:
             relation = _RELATIONS[to_row - row, to_column - column]
             said += relation
             named += [()] * len(relation)
-        said += ["an" if NUMERALS[numeral] == "eight" else "a", NUMERALS[numeral]]
-        named += [(), (tuple(boxes[place]),)]
+        said.append(NUMERALS[numeral])
+        named.append((tuple(boxes[place]),))
     return Told(tuple(said), tuple(named))
 
 
