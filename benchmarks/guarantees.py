@@ -10,7 +10,8 @@ sharding     20 updates: a Transformer split over 4 devices, over `model`, over 
 meshes       its checkpoint after 10 updates, written by two processes of 4 devices, taken on to 20
              by one device and by 8, against one device all the way
 resume       SIGKILL at a random step and the same command again, 10 times
-killed_pair  two processes, SIGKILL of the second at a random step and both again, 3 times
+killed_pair  two processes of 2 devices, SIGKILL of the second at a random step and both again, 3
+             times
 compilations of the update in a run with 4 buckets
 """
 
@@ -60,14 +61,16 @@ def start(
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def start_pair(workdir: Path, *options: str, config: str = EXPERIMENT) -> list[subprocess.Popen]:
-    """Two processes of four devices each that train together."""
+def start_pair(
+    workdir: Path, *options: str, devices: int = 4, config: str = EXPERIMENT
+) -> list[subprocess.Popen]:
+    """Two processes that train together, with so many devices each."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     meeting = (f"--coordinator={address}", "--num_processes=2")
     return [
-        start(workdir, *options, *meeting, f"--process_id={n}", devices=4, config=config)
+        start(workdir, *options, *meeting, f"--process_id={n}", devices=devices, config=config)
         for n in range(2)
     ]
 
@@ -189,11 +192,11 @@ def killed_pair(folder: Path, kills: int = 3, steps: int = 60) -> dict[str, floa
         *(f"--config.steps={steps}", "--config.batch_size=16"),
         *("--config.checkpoint_every=7", "--config.evaluate_every=0"),
     ]
-    for process in start_pair(folder / "whole", *options):
+    for process in start_pair(folder / "whole", *options, devices=2):
         finish(process)
     dice, waits = random.Random(0), []
     for at in sorted(dice.sample(range(2, steps - 1), kills)):
-        first, second = start_pair(folder / "killed", *options)
+        first, second = start_pair(folder / "killed", *options, devices=2)
         while second.poll() is None and max(losses(folder / "killed"), default=0) < at:
             time.sleep(0.005)
         second.send_signal(signal.SIGKILL)
@@ -202,7 +205,7 @@ def killed_pair(folder: Path, kills: int = 3, steps: int = 60) -> dict[str, floa
         _, said = first.communicate(timeout=600)
         waits.append(time.monotonic() - began)
         assert first.returncode, said[-2000:]
-    for process in start_pair(folder / "killed", *options):
+    for process in start_pair(folder / "killed", *options, devices=2):
         finish(process)
     whole, killed = losses(folder / "whole"), losses(folder / "killed")
     assert whole.keys() == killed.keys()

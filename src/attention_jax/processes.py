@@ -38,6 +38,8 @@ def join(options: argparse.Namespace) -> None:
     # Slow to import.
     import jax
 
+    # Its handler would swallow a SIGTERM that comes before training puts our own in its place.
+    jax.config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(
             *by_hand,
