@@ -160,6 +160,21 @@ def test_reading_the_expectation_is_soft_attention_and_draws_nothing(run, drawn)
     np.testing.assert_array_equal(weights["log_prob"][1], 0)
 
 
+def test_without_a_glimpse_nothing_is_known_of_an_image_before_it_is_looked_at(parameters):
+    model = MODELS["soft"].clone(glimpse=False)
+    variables = parameters(model, *ARRAYS)
+    assert {"first_hidden", "first_cell"}.isdisjoint(variables["params"])
+    _, weights = jax.jit(partial(model.apply, weights=True))(variables, *ARRAYS)
+    # The state that asks first is zero, whatever the image is.
+    np.testing.assert_allclose(
+        weights["selector"][:, 0], 1 / (1 + np.exp(-_bias(variables))), atol=1e-6
+    )
+
+
+def _bias(variables):
+    return np.broadcast_to(variables["params"]["selector"]["bias"], BATCH)
+
+
 def test_only_straight_through_passes_a_gradient_through_what_was_drawn(parameters):
     variables = parameters(MODELS["hard"], *ARRAYS)
 

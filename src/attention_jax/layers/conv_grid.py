@@ -40,7 +40,7 @@ class ConvGrid(nn.Module):
     on ImageNet before; the coordinates.
 
     Attributes:
-      stages: filters of each convolution, stage by stage.
+      stages: filters of each convolution, stage by stage; a stage without any only pools.
       coordinates: append y and x.
       dtype: of the products.
 

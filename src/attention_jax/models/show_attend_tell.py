@@ -69,7 +69,8 @@ class ShowAttendTell(nn.Module):
 
     Attributes:
       vocab: entries of the vocabulary.
-      stages: filters of the encoder's convolutions, stage by stage; () for features.
+      stages: filters of the encoder's convolutions, stage by stage, see `layers.conv_grid`; () for
+        features.
       coordinates: annotations of images end with y and x of their cell.
       glimpse: h_0 and c_0 are made of the mean annotation, as in the paper; False: they are zero,
         and nothing is known of an image but what was looked at.
