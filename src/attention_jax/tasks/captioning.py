@@ -115,8 +115,8 @@ class Captioning:
     ) -> tuple[Array, Aux]:
         """Nats summed over words, with what attention is to be like; the baseline is moved."""
         inputs, mask = jnp.asarray(batch["inputs"]), jnp.asarray(batch["targets_mask"])
-        drawing = self._drawing(rng, batch)
-        logits, looked = self.model.apply(
+        drawing: dict[str, Any] = self._drawing(rng, batch)
+        found: Any = self.model.apply(
             {"params": params},
             shown(batch),
             inputs,
@@ -125,6 +125,7 @@ class Captioning:
             rngs={"dropout": dropout_key(rng, batch)},
             **drawing,
         )
+        logits, looked = found
         log_probs = _log_probs(logits, batch)
         said = log_probs.sum(-1)
         each, task_state = self._plain(said, looked, mask), state.task_state

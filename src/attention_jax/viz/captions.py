@@ -5,7 +5,7 @@ three are drawn as they are.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -115,7 +115,7 @@ class _Plan:
         boxes = () if look.boxes is None else look.boxes[number]
         where = left + self._wide / 2, top - 0.05
         colour = INK if len(boxes) else FAINT
-        style = {"fontsize": 8, "ha": "center", "va": "bottom", "parse_math": False}
+        style: dict[str, Any] = {"fontsize": 8, "ha": "center", "va": "bottom", "parse_math": False}
         axes.text(*where, drawable(shorten(word)), color=colour, **style)
         for box in boxes:
             self._frame(axes, number + 1, box, _TRUE, 1.3)
