@@ -7,7 +7,8 @@ copy of the model. What may lie split:
                   device computes with its part, and results are summed where the model needs them.
     over `data`   with `fsdp` any large array (Rajbhandari 2020, ZeRO, stage 3; "fully sharded data
                   parallel"). A parameter is fetched from the other devices where the loss uses it,
-                  and once more in the backward pass, so that no two need be there at a time.
+                  and once more in the backward pass, so that it need not be kept in between. (XLA
+                  for CPU makes one of the two.)
 
 The optimiser's moments and averaged parameters lie as their parameters do. What is not split lies
 whole on each device. All of it is said in `NamedSharding`s; what passes between devices is XLA's.
