@@ -74,7 +74,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
             "decode": {"beams": 1, "length_penalty": 0.0, "max_length": 24},
         }
     )
-    config.update(steps=2000, log_every=50, evaluate_every=500, checkpoint_every=500)
+    config.update(steps=2500, log_every=50, evaluate_every=500, checkpoint_every=500)
     config.optimizer.learning_rate = 2e-3
     config.optimizer.schedule.name = "cosine"
     if config.data.name == "nlvr":
