@@ -24,13 +24,16 @@ def losses(toy, workdir: Path, steps: int, *, devices: int = 0, **mesh) -> list[
     return [row["loss"] for row in rows if row["split"] == "train"]
 
 
-def main(address: str, number: int, folder: Path, steps: int) -> None:
+def main(address: str, number: int, folder: Path, steps: int, *names: str) -> None:
     """Process `number` of two; each simulates as many devices as XLA_FLAGS says."""
     jax.distributed.initialize(address, 2, number)
-    found = {name: losses(toy, folder / name, steps, **mesh) for name, (toy, mesh) in RUNS.items()}
+    found = {}
+    for name in names:
+        toy, mesh = RUNS[name]
+        found[name] = losses(toy, folder / name, steps, **mesh)
     if jax.process_index() == 0:
         print(json.dumps(found))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])
