@@ -82,8 +82,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         # which there are 576 then.
         config.data.update(height=48, width=192)
         config.update(batch_size=32, steps=900, evaluate_every=300, checkpoint_every=300)
-        stages = ((16,), (32,), (64,))
-        config.model.update(stages=stages, glimpse=True, alignment=32, dropout=0.2)
+        config.model.update(stages=((16,), (32,), (64,)), glimpse=True, alignment=32, dropout=0.2)
     elif config.data.name == "folder":
         stages = ((32,), (64,), (128,), (128,))
         sizes = {"embedding": 256, "hidden": 512, "alignment": 256}

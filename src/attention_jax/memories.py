@@ -84,8 +84,8 @@ def train_paper_sizes(
     """Trains the paper's sizes in minutes, where the paper took up to a million sequences.
 
     Departures: Adam with gradients of norm 1 at most, a cosine, 32 sequences to a batch and, where
-    there is a curriculum, short sequences first. The paper's RMSProp (momentum 0.9, no size of the batch told) is
-    `config.optimizer` too: see docs/systems/ntm.md.
+    there is a curriculum, short sequences first. The paper's RMSProp (momentum 0.9, no size of the
+    batch told) is `config.optimizer` too: see docs/systems/ntm.md.
     """
     config.optimizer.update(learning_rate=learning_rate, clip=1.0)
     config.data.curriculum = curriculum
