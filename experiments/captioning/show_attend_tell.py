@@ -17,7 +17,9 @@ REINFORCE; `:none` reads the mean of the grid at every step, the control.
     attention-jax train --config=captioning/show_attend_tell:nlvr --workdir=W --manual_dir=DIR
 
 The paper, BLEU-4, soft / hard: Flickr8k 19.5 / 21.3, Flickr30k 19.1 / 19.9, COCO 24.3 / 25.0. It
-counts no looking. Ours: not recorded yet.
+counts no looking. The default, soft / hard, after 2,500 steps, two and a half minutes each: 99.2 /
+98.4 % of the captions exact, 95 / 89 % of the numerals looked at (16 % by chance). NLVR is not
+measured yet.
 
 Arguments: `hard` or `none`; `nlvr` or `folder`; `smoke` (a few steps of a tiny model).
 """
