@@ -16,7 +16,7 @@ NOTEBOOKS = sorted((ROOT / "colabs").glob("*.ipynb"))
 ABSOLUTE_PATH = re.compile(r"""(?:^|[\s"'(=])(?:/[\w.-]+/[\w.-]+|[A-Z]:\\)""", re.MULTILINE)
 
 # What `make test` runs; the others run in `make test-all`.
-IN_MAKE_TEST = ("start_here", "translation")
+IN_MAKE_TEST = ("start_here",)
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 each_in_its_turn = pytest.mark.parametrize(

@@ -56,15 +56,15 @@ class ManualText(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # ty
             yield index, pair._asdict()
 
 
-class Multi30k(ManualText):
+class Multi30k(ManualText, skip_registration=True):  # type: ignore[call-arg]
     """Image captions in English, German and French (Elliott 2016), as published."""
 
 
-class Tatoeba(ManualText):
+class Tatoeba(ManualText, skip_registration=True):  # type: ignore[call-arg]
     """English and Spanish sentences of learners (tatoeba.org)."""
 
 
-class Enja50k(ManualText):
+class Enja50k(ManualText, skip_registration=True):  # type: ignore[call-arg]
     """Short English and Japanese sentences, cut into words (the Tanaka corpus)."""
 
 

@@ -1,5 +1,6 @@
 """Omniglot in both forms, very small: the same images, disjoint splits, mistakes named."""
 
+import importlib
 import json
 
 import numpy as np
@@ -154,3 +155,8 @@ def test_every_mistake_is_one_sentence(archive, folders, tmp_path):
     says("2.png has 28 x 28 pixels and Omniglot's images 105 x 105")
     (own / "2.png").write_bytes(b"no image")
     says("2.png cannot be read as an image")
+
+
+def test_tfds_own_omniglot_may_be_there_too():
+    importlib.import_module("attention_jax.data.episodes.builder")
+    importlib.import_module("tensorflow_datasets.image_classification.omniglot")

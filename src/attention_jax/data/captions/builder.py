@@ -65,11 +65,11 @@ class Captioned(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # typ
             yield number, {"images": image, "names": entry.name, **told}
 
 
-class CaptionsNlvr(Captioned):
+class CaptionsNlvr(Captioned, skip_registration=True):  # type: ignore[call-arg]
     """Scenes of coloured shapes with true sentences (Suhr, Lewis, Yeh and Artzi 2017)."""
 
 
-class CaptionsFolder(Captioned):
+class CaptionsFolder(Captioned, skip_registration=True):  # type: ignore[call-arg]
     """A folder of images with captions."""
 
 

@@ -59,11 +59,12 @@ class ClassImages(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # t
             yield number, read._asdict()
 
 
-class Omniglot(ClassImages):
+# TFDS has an Omniglot too: two of one name cannot both be registered.
+class Omniglot(ClassImages, skip_registration=True):  # type: ignore[call-arg]
     """Characters of many alphabets, each drawn by twenty people (Lake 2015)."""
 
 
-class Folders(ClassImages):
+class Folders(ClassImages, skip_registration=True):  # type: ignore[call-arg]
     """A folder of images a class."""
 
 
