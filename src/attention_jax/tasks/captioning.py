@@ -31,7 +31,7 @@ from attention_jax.typing import Array, Batch, Metrics, Params, Rng
 
 
 class Captions(Protocol):
-    """What the task needs of its data (`data.captions.CaptionData`)."""
+    """What the task needs of its data; `data.captions` has it."""
 
     grid: tuple[int, int] | None
 

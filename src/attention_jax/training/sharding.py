@@ -11,7 +11,7 @@ copy of the model. What may lie split:
                   for CPU makes one of the two.)
 
 The optimiser's moments and averaged parameters lie as their parameters do. What is not split lies
-whole on each device. All of it is said in `NamedSharding`s; what passes between devices is XLA's.
+whole on each device. A `NamedSharding` says so of each; what passes between devices is XLA's.
 """
 
 import dataclasses
