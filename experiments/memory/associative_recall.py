@@ -19,7 +19,7 @@ at 12 items (figure 11).
 The default, one seed: 0.003 bits; its control (`:control`) 10.8. The paper's sizes, 128,000
 sequences: feed-forward 0.33 bits and 2.6 at 12 items, with an LSTM for a controller 0.004 at both.
 
-Arguments: `paper` (its sizes); `lstm` (the machine with an LSTM for a controller);
+Arguments: `paper` (its sizes); `lstm` (with `paper`: an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).
 """
 

@@ -17,7 +17,7 @@ chances), 200 bits; both machines between 133.5 and 134 bits a sequence, the LST
 The default, one seed: 67.9 bits, where 66.0 are possible and its control (`:control`) has 66.7. The
 paper's sizes, an LSTM for a controller, 128,000 sequences: 139.2, where 133.0 are possible.
 
-Arguments: `paper` (its sizes); `lstm` (the machine with an LSTM for a controller);
+Arguments: `paper` (its sizes); `lstm` (with `paper`: an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).
 """
 
