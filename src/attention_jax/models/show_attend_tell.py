@@ -286,6 +286,10 @@ class ShowAttendTell(nn.Module):
             log_prob = jnp.where(expected[:, None], 0.0, log_prob)
         entropy = -(chances * log_chances).sum(-1)
         looked = {"cross": cross, "chances": chances, "log_prob": log_prob, "entropy": entropy}
+        if expected is None and not self.straight_through:
+            # One place is all that is read: the others are not even fetched.
+            place = one_hot.argmax(-1)[..., None]
+            return jnp.take_along_axis(memory.annotations, place, axis=1), looked
         return read(cross, memory.annotations), looked
 
     def _tell(self, tokens: Array, hidden: Array, seen: Array, train: bool) -> Array:
