@@ -20,7 +20,6 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import ml_collections
-from flax import linen as nn
 
 from attention_jax import experiment, results
 from attention_jax.decoding import greedy
