@@ -112,6 +112,10 @@ def test_a_benchmark_is_run_again_without_recording(root, data_dir, capsys):
     script.write_text(f"import sys\nassert sys.argv[1:] == []\n{lines}")
     assert rerun("lookup", data_dir) == 0
     assert "lookup holds: the same but for rounding" in capsys.readouterr().out
+    (root / "benchmarks" / "__main__.py").write_text(script.read_text())
+    change(root, "lookup", commands=["python -m benchmarks --record"])
+    assert rerun("lookup", data_dir) == 0
+    change(root, "lookup", commands=["python benchmarks/measure.py --record"])
     script.write_text("print('nothing')")
     assert rerun("lookup", data_dir) == 2
     assert "printed no record lookup" in capsys.readouterr().err

@@ -100,6 +100,8 @@ def _kind(words: Sequence[str]) -> str:
             return command
         case ["python", script, *_] if script.startswith("benchmarks/") and ".." not in script:
             return "benchmark"
+        case ["python", "-m", "benchmarks", *_]:
+            return "benchmark"
     return "other"
 
 
