@@ -3,7 +3,6 @@
 import enum
 import signal
 import time
-from typing import Any
 
 import jax
 import numpy as np
@@ -60,14 +59,8 @@ class Interruption:
         """Whether this process was asked to stop; alone in a run, it may act on it at once."""
         return self._asked is not Stop.NO and jax.process_count() == 1
 
-    def wanted(self, step: int, state: Any) -> Stop:
-        """Whether to stop after this step, the same answer in every process.
-
-        Args:
-          step: that was asked for last.
-          state: what it gives. Several processes wait for it before they agree: over Gloo, which
-            CPUs use, messages of two programs that run at once are taken for one another's.
-        """
+    def wanted(self, step: int) -> Stop:
+        """Whether to stop after this step, the same answer in every process."""
         mine = self._asked
         if mine is Stop.NO and time.monotonic() > self._deadline:
             mine = Stop.TIME_LIMIT
@@ -75,5 +68,4 @@ class Interruption:
             return mine
         if step % self._agree_every:
             return Stop.NO
-        jax.block_until_ready(state)
         return Stop(int(multihost_utils.process_allgather(np.int32(mine)).max()))

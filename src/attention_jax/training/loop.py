@@ -135,7 +135,7 @@ class Loop:
         with interruption, self.timesheet.on("training"):
             while True:
                 best = self._evaluate(state, done, interruption)
-                stop = interruption.wanted(done.step, state)
+                stop = interruption.wanted(done.step)
                 ends = stop is not Stop.NO or self._finished(done)
                 if ends or best or self._due(self.plan.checkpoint_every, done.step):
                     self._save(state, done)
