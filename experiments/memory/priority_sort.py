@@ -13,7 +13,7 @@ LSTM (figure 18).
     attention-jax train --config=memory/priority_sort:paper --workdir=W
     attention-jax predict --workdir=W "[[0, 1, 1, 0, 0.5], [1, 1, 0, 0, -0.9], [1, 0, 0, 1, 0.7]]"
 
-Beside its control (`:control`) it is not measured yet.
+The default after 4,000 steps, one seed: 31.9 bits a sequence, its control (`:control`) 36.7.
 
 Arguments: `paper` (its sizes); `lstm` (the machine with an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).

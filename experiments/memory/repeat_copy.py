@@ -14,6 +14,7 @@ end marker beyond 11 repeats does not (figure 8).
     attention-jax predict --workdir=W '{"vectors": [[0, 1, 1, 0], [1, 1, 0, 0]], "repeats": 3}'
 
 The default, one seed: 0.04 bits, its control (`:control`) 0.02; on twice the vectors both are lost.
+`:paper,lstm`, one seed: 0.003 bits after 256,000 sequences (146 after 64,000, 2.1 after 96,000).
 
 Arguments: `paper` (its sizes); `lstm` (with `paper`: an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).
