@@ -1,6 +1,8 @@
 """For every test: shapes checked at run time, cheap compiling and a cache of it, eight devices."""
 
+import gc
 import os
+import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +35,19 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
+
+# Where no bytecode may stand beside the code, each process that a test starts would compile every
+# library anew: two thirds of its start.
+if sys.dont_write_bytecode:
+    sys.dont_write_bytecode = False
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.pycache_prefix = os.environ.setdefault(
+        "PYTHONPYCACHEPREFIX", str(Path(tempfile.gettempdir()) / "attention_jax_test_bytecode")
+    )
+
+# Tracing makes hundreds of thousands of objects that live on: to look for garbage among them after
+# every 700 new ones took an eighth of a test.
+gc.set_threshold(50_000, 10, 10)
 
 # A jaxtyping signature in these packages is a promise, checked on every call.
 install_import_hook(
