@@ -72,7 +72,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     config.data.update(languages)
     if "smoke" in words:
         translations.shrink(config)
-        config.model.update(features=8, heads=2, feed_forward=16, layers=2)
+        config.model.update(features=8, heads=2, feed_forward=16, layers=1)
     return config.lock()
 
 
