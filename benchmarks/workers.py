@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from benchmarks.equal_work import UnequalWork
+
 SIDES = {"ours": ("benchmarks.ours.work", "Ours"), "peer": ("benchmarks.peers.work", "Peer")}
 
 
@@ -48,14 +50,15 @@ class Worker:
         """What the last call gave back.
 
         Raises:
-          RuntimeError: it failed there; the message has its traceback.
+          UnequalWork: as it was raised there.
+          RuntimeError: something else failed there; the message has its traceback.
         """
         try:
             done, result = self._pipe.recv()
         except EOFError:
             raise RuntimeError("a worker ended without a word: out of memory?") from None
         if not done:
-            raise RuntimeError(result)
+            raise result
         return result
 
     def ask(self, method: str, *args: Any) -> Any:
@@ -76,5 +79,7 @@ def _serve(side: str, pipe: Connection, environment: dict[str, str]) -> None:
         try:
             served = served or getattr(importlib.import_module(module), name)()
             pipe.send((True, getattr(served, method)(*args)))
+        except UnequalWork as error:
+            pipe.send((False, error))
         except Exception:
-            pipe.send((False, traceback.format_exc()))
+            pipe.send((False, RuntimeError(traceback.format_exc())))

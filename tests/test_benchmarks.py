@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 from benchmarks import __main__ as command
-from benchmarks import equal_work, machine, measuring, showing, timing
+from benchmarks import equal_work, growth, machine, measuring, showing, timing
 from benchmarks.equal_work import UnequalWork
 from benchmarks.rows import ROWS
 
@@ -148,3 +148,21 @@ def test_every_row_has_both_sides():
     for file in set(ROWS.values()):
         assert (root / "ours" / f"{file}.py").is_file()
         assert (root / "peers" / f"{file}.py").is_file()
+
+
+def test_an_exponent_is_that_of_the_larger_half_of_the_points():
+    assert growth.exponent([1, 2, 4, 8], [100.0, 100.0, 16.0, 64.0]) == pytest.approx(2)
+    assert growth.exponent([1, 2, 4], [0.0, 0.0, 0.0]) == pytest.approx(0)
+
+
+def test_every_work_that_grows_has_a_line_in_the_plots():
+    config = growth.config(small=True)
+    sweeps = growth.sweeps(config)
+    measured = {
+        name: (sweep, [(1e-3 * size, 1e3 * size) for size in sweep.sizes])
+        for name, sweep in sweeps.items()
+    }
+    figure = growth.picture(measured)
+    lines = [line for axes in figure.axes for line in axes.get_lines()]
+    assert len(lines) == 2 * len(sweeps)
+    assert "| slots | 8 to 32 | 1.00 | 1 | 1.00 |" in growth.table(measured)

@@ -178,7 +178,7 @@ def _block(name: str, ours: weights.Arrays, path: str) -> dict[str, np.ndarray]:
     }
     arounds = ("around_self", "around_cross", "around_feed_forward")
     norms = [around for around in arounds if f"{path}/{around}/normalize/scale" in ours]
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for linear, part in linears.items():
         if f"{path}/{part}/kernel" in ours:
             found |= weights.linear(f"{name}.{linear}", ours, f"{path}/{part}")
