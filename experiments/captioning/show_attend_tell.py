@@ -17,9 +17,11 @@ REINFORCE; `:none` reads the mean of the grid at every step, the control.
     attention-jax train --config=captioning/show_attend_tell:nlvr --workdir=W --manual_dir=DIR
 
 The paper, BLEU-4, soft / hard: Flickr8k 19.5 / 21.3, Flickr30k 19.1 / 19.9, COCO 24.3 / 25.0. It
-counts no looking. The default, soft / hard, after 2,500 steps, two and a half minutes each: 99.2 /
-98.4 % of the captions exact, 95 / 89 % of the numerals looked at (16 % by chance). NLVR is not
-measured yet.
+counts no looking. The default, soft / hard, after 2,500 steps, two and a quarter minutes each: 99.2
+/ 98.4 % of the captions exact, 95 / 89 % of the numerals looked at (16 % by chance); without
+attention 76.9 % exact. NLVR, one seed, 900 steps each, soft / hard / none: BLEU-4 14.3 / 12.6 /
+15.2; of the words for colours and shapes 30 / 5 % looked at (3 % by chance): such captions can be
+said of the whole, and hard attention does not learn to look in so few steps.
 
 Arguments: `hard` or `none`; `nlvr` or `folder`; `smoke` (a few steps of a tiny model).
 """

