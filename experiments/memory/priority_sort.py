@@ -5,13 +5,13 @@ reads the slots in their order: so the paper guesses, and the pictures of its we
 
     attention-jax train --config=memory/priority_sort --workdir=W
     attention-jax evaluate --workdir=W --split=test
+    attention-jax predict --workdir=W "[[0,1,1,0,1,0,0.5], [1,1,0,0,0,1,-0.9], [1,0,0,1,0,1,0.7]]"
 
 The default: the 8 highest of 10 vectors of 6 bits. The paper: the 16 highest of 20 of 8 bits; after
 a million sequences 18 bits a sequence with an LSTM for a controller, 20 feed-forward, 58 for the
 LSTM (figure 18).
 
     attention-jax train --config=memory/priority_sort:paper --workdir=W
-    attention-jax predict --workdir=W "[[0, 1, 1, 0, 0.5], [1, 1, 0, 0, -0.9], [1, 0, 0, 1, 0.7]]"
 
 The default after 4,000 steps, one seed: 31.9 bits a sequence, its control (`:control`) 36.7.
 
