@@ -15,8 +15,9 @@ The default: vectors of 4 bits, 1 to 8 of them; `test_long` has 16, `--split=tes
     attention-jax predict --workdir=W --pictures=DIR "[[0, 1, 1, 0], [1, 1, 0, 0]]"
 
 The default, five seeds: 0.001 bits, under a minute; at twice the length four seeds 0.004 and one
-6.3, its control (`:control`) 188. The paper's sizes, 256,000 sequences: 0.0002 bits, 0.001 at
-50 vectors and 17 at 120; with an LSTM for a controller 0.0005, 0.007 at 30 and 108 at 50.
+6.3, its control (`:control`) 207. The paper's sizes, 256,000 sequences: 0.0002 bits, 0.001 at
+50 vectors and 17 at 120; with an LSTM for a controller 0.0005, 0.007 at 30 and 108 at 50;
+the control 17, and 210 at 30.
 
 Arguments: `paper` (its sizes); `lstm` (the machine with an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).

@@ -14,6 +14,7 @@ LSTM (figure 18).
     attention-jax train --config=memory/priority_sort:paper --workdir=W
 
 The default after 4,000 steps, one seed: 31.9 bits a sequence, its control (`:control`) 36.7.
+`:paper` after 320,000 sequences: 68.0.
 
 Arguments: `paper` (its sizes); `lstm` (the machine with an LSTM for a controller);
 `control` (the stacked LSTM, no memory); `smoke` (a few steps of a tiny model).
