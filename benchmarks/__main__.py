@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -106,8 +107,9 @@ def _keep(found, rates, about: str, seconds: float, options: argparse.Namespace)
     import ml_collections
 
     from attention_jax import experiment, results
+    from attention_jax.benchmark import tell
     from attention_jax.viz.save import save_figures
-    from benchmarks import machine, showing
+    from benchmarks import showing
 
     metrics = showing.metrics(found, rates)
     sizes = {name: row.prepared.sizes for name, row in found.items()}
@@ -124,10 +126,10 @@ def _keep(found, rates, about: str, seconds: float, options: argparse.Namespace)
         # All but the operations of a step, which no machine changes.
         times=[name for name in metrics if not name.endswith("_gflop")],
     )
-    record = dataclasses.replace(record, versions=record.versions | machine.versions())
-    print(json.dumps(dataclasses.asdict(record)))
-    if options.record:
-        results.write_record(Path(), record)
+    record = dataclasses.replace(
+        record, versions=record.versions | {"torch": metadata.version("torch")}
+    )
+    tell(record, keep=options.record)
     options.folder.mkdir(parents=True, exist_ok=True)
     ways = {name: row.way for name, row in found.items()}
     told = dataclasses.asdict(record) | {"sizes": sizes, "peers": ways}

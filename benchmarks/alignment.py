@@ -12,7 +12,6 @@ others those of `tasks.symmetrise`.
 """
 
 import argparse
-import dataclasses
 import json
 import shlex
 import time
@@ -24,6 +23,7 @@ import numpy as np
 
 import attention_jax
 from attention_jax import results, trained
+from attention_jax.benchmark import tell
 from attention_jax.data.examples import Links
 from attention_jax.data.vocabulary import BOS, PAD
 from attention_jax.errors import UserError
@@ -97,9 +97,7 @@ def main() -> None:
         data={" ".join(_direction(m)): m.experiment.data.hash() for m in models},
         seconds=seconds + sum(trained.progress(model.workdir).seconds for model in models),
     )
-    print(json.dumps(dataclasses.asdict(record)), flush=True)
-    if options.record:
-        results.write_record(Path(), record)
+    tell(record, keep=options.record)
 
 
 def _direction(model: Loaded) -> tuple[str, str]:

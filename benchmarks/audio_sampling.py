@@ -9,19 +9,15 @@ receptive field anew for every sample. Both draw in the same loop with the same 
 they draw the same sound. Parameters are random: they cost the same as trained ones.
 """
 
-import argparse
-import dataclasses
-import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 from flax import linen as nn
 
-from attention_jax import experiment, results
+from attention_jax import benchmark, experiment
 from attention_jax.decoding import sample
 from attention_jax.models.wavenet import WaveNet
 
@@ -100,31 +96,7 @@ def measure(config: ml_collections.ConfigDict) -> dict[str, float]:
     }
 
 
-def main() -> None:
-    """Measures both ways."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--record", action="store_true")
-    parser.add_argument("--small", action="store_true")
-    options = parser.parse_args()
-    if options.small and options.record:
-        parser.error("a trial is not recorded: leave out --small or --record")
-    config = sizes(options.small)
-    began = time.monotonic()
-    record = results.make_record(
-        Path(),
-        "audio_sampling",
-        ["python benchmarks/audio_sampling.py --record"],
-        measure(config),
-        config_hash=experiment.config_hash(config),
-        seeds=[config.seed],
-        data={},
-        seconds=time.monotonic() - began,
-        times=TIMES,
-    )
-    print(json.dumps(dataclasses.asdict(record)), flush=True)
-    if options.record:
-        results.write_record(Path(), record)
-
-
 if __name__ == "__main__":
-    main()
+    benchmark.main(
+        __doc__, "audio_sampling", "audio_sampling.py", sizes, measure, TIMES.__contains__
+    )

@@ -23,7 +23,6 @@ model    2 (m - 1) / m (11 L + 3) A + 2 (d - 1) / d P / m, for L layers a side a
 """
 
 import argparse
-import dataclasses
 import json
 import math
 import os
@@ -38,6 +37,7 @@ import jax
 import numpy as np
 
 from attention_jax import experiment, results
+from attention_jax.benchmark import tell
 from attention_jax.tasks.protocol import State
 from attention_jax.training.devices import Devices
 
@@ -185,9 +185,7 @@ def main() -> None:
         data={},
         seconds=time.monotonic() - began,
     )
-    print(json.dumps(dataclasses.asdict(record)))
-    if options.record:
-        results.write_record(Path(), record)
+    tell(record, keep=options.record)
 
 
 if __name__ == "__main__":

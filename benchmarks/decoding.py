@@ -11,14 +11,7 @@ No sentence ends, so that both ways take the same number of steps; a token of a 
 sentence that is given back. Parameters are random: they cost the same as trained ones.
 """
 
-import argparse
-import dataclasses
-import json
-import time
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +19,7 @@ import ml_collections
 import numpy as np
 from flax import linen as nn
 
-from attention_jax import experiment, results
+from attention_jax import benchmark
 from attention_jax.decoding import beam_search, greedy
 from attention_jax.models.rnnsearch import RNNsearch
 from attention_jax.models.transformer import Transformer
@@ -58,17 +51,6 @@ def sizes(small: bool) -> ml_collections.ConfigDict:
             "repeats": 2,
         }
     return ml_collections.ConfigDict(config)
-
-
-def seconds(repeats: int, **ways: Callable[[], Any]) -> dict[str, float]:
-    """The fastest of some runs of each way, taken in turn: what other work adds is left out."""
-    best = dict.fromkeys(ways, float("inf"))
-    for _ in range(repeats + 1):  # The first one compiles.
-        for name, way in ways.items():
-            began = time.perf_counter()
-            jax.block_until_ready(way())
-            best[name] = min(best[name], time.perf_counter() - began)
-    return best
 
 
 def prepared(model: nn.Module, config: ml_collections.ConfigDict, batch: int, length: int):
@@ -110,7 +92,7 @@ def cached(config: ml_collections.ConfigDict) -> dict[str, float]:
         said = jnp.zeros((batch, steps), jnp.int32)
         return jax.lax.scan(step, said, (tokens, jnp.arange(steps)))[1]
 
-    found = seconds(
+    found = benchmark.fastest(
         config.repeats, cached=lambda: with_cache(variables), again=lambda: without(variables)
     )
     difference = jnp.abs(with_cache(variables) - without(variables)).max()
@@ -143,43 +125,21 @@ def beam(model: nn.Module, config: ml_collections.ConfigDict) -> float:
     several = jax.jit(
         partial(decode, partial(beam_search, beams=config.beam.beams), config.beam.beams)
     )
-    found = seconds(
+    found = benchmark.fastest(
         config.repeats, greedy=lambda: alone(variables), beam=lambda: several(variables)
     )
     assert np.all(several(variables).lengths == steps)
     return found["greedy"] / found["beam"]
 
 
-def main() -> None:
-    """Measures both."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--record", action="store_true")
-    parser.add_argument("--small", action="store_true")
-    options = parser.parse_args()
-    if options.small and options.record:
-        parser.error("a trial is not recorded: leave out --small or --record")
-    config = sizes(options.small)
-    began = time.monotonic()
+def measure(config: ml_collections.ConfigDict) -> dict[str, float]:
+    """Both."""
     vocab = config.vocab
-    metrics = cached(config) | {
+    return cached(config) | {
         "beam_rate_rnnsearch": beam(RNNsearch(vocab, vocab, **config.rnnsearch), config),
         "beam_rate_transformer": beam(Transformer(vocab, vocab, **config.transformer), config),
     }
-    record = results.make_record(
-        Path(),
-        "decoding_speed",
-        ["python benchmarks/decoding.py --record"],
-        metrics,
-        config_hash=experiment.config_hash(config),
-        seeds=[config.seed],
-        data={},
-        seconds=time.monotonic() - began,
-        times=TIMES,
-    )
-    print(json.dumps(dataclasses.asdict(record)), flush=True)
-    if options.record:
-        results.write_record(Path(), record)
 
 
 if __name__ == "__main__":
-    main()
+    benchmark.main(__doc__, "decoding_speed", "decoding.py", sizes, measure, TIMES.__contains__)

@@ -5,8 +5,6 @@ python benchmarks/demo.py --record   keeps them in docs/results/: demo, rnnsearc
 """
 
 import argparse
-import dataclasses
-import json
 import os
 import subprocess
 import sys
@@ -15,6 +13,7 @@ import time
 from pathlib import Path
 
 from attention_jax import experiment, results
+from attention_jax.benchmark import tell
 
 EXPERIMENT = "translation/rnnsearch"
 
@@ -32,9 +31,7 @@ def main() -> None:
         subprocess.run(["make", "demo"], cwd=clone, env=environment, check=True)
         seconds = time.monotonic() - began
         record = _record(seconds)
-        print(json.dumps(dataclasses.asdict(record)), flush=True)
-        if options.record:
-            results.write_record(Path(), record)
+        tell(record, keep=options.record)
         for name, split in (("rnnsearch", "test"), ("rnnsearch_longer", "test_long")):
             command = [sys.executable, "-m", "attention_jax.cli", "evaluate", "--json"]
             command += [f"--workdir={clone / 'demo' / 'rnnsearch'}", f"--split={split}"]

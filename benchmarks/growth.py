@@ -16,11 +16,8 @@ An exponent is the slope of a straight line through the larger half of the point
 logarithms. Memory is what the compiled program asks for beside its arguments and results.
 """
 
-import argparse
-import dataclasses
-import json
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,7 +28,7 @@ import numpy as np
 from flax import linen as nn
 from matplotlib.figure import Figure
 
-from attention_jax import experiment, results
+from attention_jax import benchmark, results
 from attention_jax.layers.attention import make_attention
 from attention_jax.layers.causal_blocks import make_blocks
 from attention_jax.models.ntm import NTM
@@ -196,13 +193,9 @@ def measure(sweep: Sweep, repeats: int) -> list[tuple[float, float]]:
     for size in sweep.sizes:
         program, arguments = sweep.build(size)
         compiled = jax.jit(program).lower(*arguments).compile()
-        took = []
-        for _ in range(repeats + 1):
-            began = time.perf_counter()
-            jax.block_until_ready(compiled(*arguments))
-            took.append(time.perf_counter() - began)
+        best = benchmark.fastest(repeats, program=partial(compiled, *arguments))
         memory: Any = compiled.memory_analysis()
-        found.append((min(took[1:]), float(memory.temp_size_in_bytes)))
+        found.append((best["program"], float(memory.temp_size_in_bytes)))
     return found
 
 
@@ -246,16 +239,9 @@ def table(measured: dict[str, tuple[Sweep, list[tuple[float, float]]]]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Measures all of them."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--record", action="store_true")
-    parser.add_argument("--small", action="store_true")
-    options = parser.parse_args()
-    if options.small and options.record:
-        parser.error("a trial is not recorded: leave out --small or --record")
-    chosen = config(options.small)
-    began, measured = time.monotonic(), {}
+def measure_all(chosen: ml_collections.ConfigDict) -> dict[str, results.Metric]:
+    """Exponents, and the milliseconds of the largest size; prints and draws them too."""
+    measured = {}
     for name, sweep in sweeps(chosen).items():
         measured[name] = sweep, measure(sweep, chosen.repeats)
         print(name, flush=True)
@@ -267,21 +253,13 @@ def main() -> None:
         metrics[f"{name}_time"] = exponent(sweep.sizes, seconds)
         metrics[f"{name}_memory"] = exponent(sweep.sizes, sizes)
         metrics[f"{name}_ms"] = 1e3 * seconds[-1]
-    record = results.make_record(
-        Path(),
-        "growth",
-        ["python benchmarks/growth.py --record"],
-        metrics,
-        config_hash=experiment.config_hash(chosen),
-        seeds=[chosen.seed],
-        data={},
-        seconds=time.monotonic() - began,
-        times=[name for name in metrics if not name.endswith("_memory")],
-    )
-    print(json.dumps(dataclasses.asdict(record)))
-    if options.record:
-        results.write_record(Path(), record)
+    return metrics
+
+
+def timed(metric: str) -> bool:
+    """Whether another machine would give another number."""
+    return not metric.endswith("_memory")
 
 
 if __name__ == "__main__":
-    main()
+    benchmark.main(__doc__, "growth", "growth.py", config, measure_all, timed)

@@ -16,7 +16,6 @@ compilations of the update in a run with 4 buckets
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import random
@@ -35,6 +34,7 @@ import numpy as np
 
 import attention_jax
 from attention_jax import experiment, results
+from attention_jax.benchmark import tell
 from attention_jax.training.writers import read_rows
 
 EXPERIMENT = "translation/rnnsearch:smoke"
@@ -255,9 +255,7 @@ def main() -> None:
             seconds=time.monotonic() - began,
             times=["alone_seconds"] if name == "killed_pair" else [],
         )
-        print(json.dumps(dataclasses.asdict(record)), flush=True)
-        if options.record:
-            results.write_record(Path(), record)
+        tell(record, keep=options.record)
 
 
 if __name__ == "__main__":

@@ -10,18 +10,13 @@ encoded once an image is not timed: it is the same. Parameters are random: they 
 trained ones.
 """
 
-import argparse
-import dataclasses
-import json
-import time
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import ml_collections
 
-from attention_jax import experiment, results
+from attention_jax import benchmark, experiment
 from attention_jax.decoding import greedy
 from attention_jax.models.show_attend_tell import ShowAttendTell
 
@@ -47,19 +42,14 @@ def sizes(small: bool) -> ml_collections.ConfigDict:
 
 
 def measure(config: ml_collections.ConfigDict) -> dict[str, float]:
-    """Milliseconds a word of all images, and hard's share of soft's time and memory."""
+    """Milliseconds a word of all images, and hard's share of soft's time."""
     metrics: dict[str, float] = {}
     for places in config.places:
         shape = (config.batch, places, config.features)
         features = jax.random.uniform(jax.random.key(config.seed), shape)
-        decoders = {kind: _decoder(config, kind, features) for kind in KINDS}
-        best = dict.fromkeys(KINDS, float("inf"))
-        # Turn by turn, so that whatever else the machine does falls on both.
-        for _ in range(config.repeats):
-            for kind, (decode, memory) in decoders.items():
-                began = time.perf_counter()
-                jax.block_until_ready(decode(memory))
-                best[kind] = min(best[kind], time.perf_counter() - began)
+        best = benchmark.fastest(
+            config.repeats, **{kind: _decoder(config, kind, features) for kind in KINDS}
+        )
         for kind in KINDS:
             metrics[f"milliseconds/{kind}_{places}"] = 1000 * best[kind] / config.words
         metrics[f"hard_over_soft/{places}"] = best["hard"] / best["soft"]
@@ -67,7 +57,7 @@ def measure(config: ml_collections.ConfigDict) -> dict[str, float]:
 
 
 def _decoder(config: ml_collections.ConfigDict, kind: str, features: jax.Array):
-    """The compiled loop over words, and what it is given; compiled and run once."""
+    """The loop over words, of all images."""
     model = ShowAttendTell(config.vocab, (), attention=kind, **config.model)
     inputs = jnp.zeros((1, 1), jnp.int32)
     variables = jax.jit(model.init)(jax.random.key(config.seed), features[:1], inputs)
@@ -83,36 +73,8 @@ def _decoder(config: ml_collections.ConfigDict, kind: str, features: jax.Array):
     def decode(memory):
         return greedy(step, memory, memory.first, **limits).tokens
 
-    jax.block_until_ready(decode(memory))
-    return decode, memory
-
-
-def main() -> None:
-    """Measures both kinds."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--record", action="store_true")
-    parser.add_argument("--small", action="store_true")
-    options = parser.parse_args()
-    if options.small and options.record:
-        parser.error("a trial is not recorded: leave out --small or --record")
-    config = sizes(options.small)
-    began = time.monotonic()
-    metrics = measure(config)
-    record = results.make_record(
-        Path(),
-        "hard_looking",
-        ["python benchmarks/hard_looking.py --record"],
-        metrics,
-        config_hash=experiment.config_hash(config),
-        seeds=[config.seed],
-        data={},
-        seconds=time.monotonic() - began,
-        times=sorted(metrics),
-    )
-    print(json.dumps(dataclasses.asdict(record)), flush=True)
-    if options.record:
-        results.write_record(Path(), record)
+    return lambda: decode(memory)
 
 
 if __name__ == "__main__":
-    main()
+    benchmark.main(__doc__, "hard_looking", "hard_looking.py", sizes, measure, lambda metric: True)

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 
 SIDE = 2048
@@ -61,11 +60,6 @@ def blas_path(said: str) -> str:
         return f"{mkl[1]}, {mkl[2]}"
     built = re.search(r"BLAS_INFO=(\w+)", said)
     return f"{built[1] if built else 'unknown'}, which does not say its path"
-
-
-def versions() -> dict[str, str]:
-    """Of PyTorch and of what ours runs on."""
-    return {name: metadata.version(name) for name in ("torch", "jax", "jaxlib", "flax", "optax")}
 
 
 def peak_memory() -> float:

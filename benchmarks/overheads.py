@@ -15,7 +15,6 @@ Experiments whose data a user has to bring are left out.
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import subprocess
@@ -25,6 +24,7 @@ import time
 from pathlib import Path
 
 from attention_jax import experiment, results
+from attention_jax.benchmark import tell
 from attention_jax.errors import UserError
 from attention_jax.training.timesheet import OVERHEAD, READING
 
@@ -137,9 +137,7 @@ def main() -> None:
         seconds=time.monotonic() - began,
         times=list(metrics),
     )
-    print(json.dumps(dataclasses.asdict(record)))
-    if options.record:
-        results.write_record(Path(), record)
+    tell(record, keep=options.record)
 
 
 if __name__ == "__main__":

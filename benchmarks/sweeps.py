@@ -10,9 +10,7 @@ postgres   the same with the study in PostgreSQL, a server of its own on this ma
 
 import argparse
 import contextlib
-import dataclasses
 import glob
-import json
 import os
 import pwd
 import shutil
@@ -37,6 +35,7 @@ TRIALS = 20
 MINE = '''"""A space of a tiny translator."""
 
 from attention_jax import experiment
+from attention_jax.benchmark import tell
 
 _rnnsearch = experiment.find("translation/rnnsearch").module
 build = _rnnsearch.build
@@ -182,9 +181,7 @@ def main() -> None:
         seconds=time.monotonic() - began,
         times=[],
     )
-    print(json.dumps(dataclasses.asdict(record)), flush=True)
-    if options.record:
-        results.write_record(Path(), record)
+    tell(record, keep=options.record)
 
 
 if __name__ == "__main__":

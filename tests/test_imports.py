@@ -44,6 +44,7 @@ COMMANDS = {
     "runs",
     "trained",
     "evaluations",
+    "benchmark",
     "measuring",
     "listing",
     "processes",

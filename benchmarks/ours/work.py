@@ -17,6 +17,7 @@ from attention_jax.training.summary import matmul_flops
 from attention_jax.typing import Batch
 from benchmarks import machine
 from benchmarks.rows import ROWS
+from benchmarks.side import Side
 
 
 class Training(NamedTuple):
@@ -42,7 +43,7 @@ class Decoding(NamedTuple):
     """Tokens of every sentence."""
 
 
-class Ours:
+class Ours(Side):
     """What `workers` serves: `build` first, then `first`, then the others."""
 
     def build(self, row: str) -> None:
@@ -64,16 +65,6 @@ class Ours:
     def first(self) -> float:
         """Seconds of the first step, compiling included."""
         return self._timed()
-
-    def run(self, steps: int) -> list[float]:
-        """Seconds of each of so many steps."""
-        return [self._timed() for _ in range(steps)]
-
-    def peak(self, steps: int) -> float:
-        """Bytes held at most meanwhile."""
-        machine.forget_peak()
-        self.run(steps)
-        return machine.peak_memory()
 
     def hand_over(self) -> dict[str, Any]:
         """All that the peer needs, as NumPy arrays; the first weights, so before any step."""

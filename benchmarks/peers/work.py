@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from benchmarks import equal_work, machine
 from benchmarks.rows import ROWS
+from benchmarks.side import Side
 
 _TRIED = 3
 
@@ -30,7 +31,7 @@ class System(NamedTuple):
     change from step to step, and each would be compiled anew."""
 
 
-class Peer:
+class Peer(Side):
     """What `workers` serves: `build` first, then the others."""
 
     def __init__(self) -> None:
@@ -86,16 +87,6 @@ class Peer:
         else:
             delattr(self._module, name)
         return found
-
-    def run(self, steps: int) -> list[float]:
-        """Seconds of each of so many steps."""
-        return [self._timed() for _ in range(steps)]
-
-    def peak(self, steps: int) -> float:
-        """Bytes held at most meanwhile."""
-        machine.forget_peak()
-        self.run(steps)
-        return machine.peak_memory()
 
     def gemm_rate(self) -> float:
         """Floating-point operations a second of a large product in float32."""
