@@ -2,8 +2,8 @@
 
 `project(inputs)` is one matrix product over every time step, made before the scan; `step(carry,
 projected)` holds only what depends on the carry, with all gates in one product (GRU with reset
-"before": two, since the candidate waits for the reset gate). Products run in `dtype`; parameters
-and the carry stay float32.
+"before": two, since the candidate waits for the reset gate); `over_time` takes all steps. Products
+run in `dtype`; parameters and the carry stay float32.
 """
 
 from typing import Any, NamedTuple
@@ -14,7 +14,8 @@ from flax import linen as nn
 
 from attention_jax.errors import UserError
 from attention_jax.layers.initializers import HOUSE, Initializer, Initializers, per_gate
-from attention_jax.typing import Array, Float
+from attention_jax.ops import lstm
+from attention_jax.typing import Array, Bool, Float
 
 
 class HiddenState(NamedTuple):
@@ -66,6 +67,16 @@ class Vanilla(nn.Module):
     def initial(self, batch_shape: tuple[int, ...]) -> HiddenState:
         """The zero state."""
         return HiddenState(jnp.zeros((*batch_shape, self.features)))
+
+    def over_time(
+        self,
+        carry: HiddenState,
+        projected: Float[Array, "time batch gate_features"],
+        mask: Bool[Array, "time batch"] | None,
+        reverse: bool,
+    ) -> tuple[HiddenState, Float[Array, "time batch features"]]:
+        """`step` after `step`; see `ops.lstm.over_time` for the arguments."""
+        return _scanned(self, carry, projected, mask, reverse)
 
     def carry_from(self, hidden: Float[Array, "*batch features"]) -> HiddenState:
         """A state with the given output."""
@@ -135,6 +146,16 @@ class GRU(nn.Module):
         """The zero state."""
         return HiddenState(jnp.zeros((*batch_shape, self.features)))
 
+    def over_time(
+        self,
+        carry: HiddenState,
+        projected: Float[Array, "time batch gate_features"],
+        mask: Bool[Array, "time batch"] | None,
+        reverse: bool,
+    ) -> tuple[HiddenState, Float[Array, "time batch features"]]:
+        """`step` after `step`; see `ops.lstm.over_time` for the arguments."""
+        return _scanned(self, carry, projected, mask, reverse)
+
     def carry_from(self, hidden: Float[Array, "*batch features"]) -> HiddenState:
         """A state with the given output."""
         return HiddenState(hidden.astype(jnp.float32))
@@ -177,11 +198,21 @@ class LSTM(nn.Module):
         self, carry: LSTMState, projected: Float[Array, "*batch gate_features"]
     ) -> tuple[LSTMState, Float[Array, "*batch features"]]:
         """The state after one step, and the output h'."""
-        gates = projected + _product(carry.hidden, self.recurrent, self.dtype)
-        write, forget, new, output = jnp.split(gates, 4, axis=-1)
-        cell = jax.nn.sigmoid(forget) * carry.cell + jax.nn.sigmoid(write) * jnp.tanh(new)
-        hidden = jax.nn.sigmoid(output) * jnp.tanh(cell)
+        hidden, cell = lstm.step(*carry, projected, self.recurrent, self.dtype)
         return LSTMState(hidden, cell), hidden.astype(self.dtype)
+
+    def over_time(
+        self,
+        carry: LSTMState,
+        projected: Float[Array, "time batch gate_features"],
+        mask: Bool[Array, "time batch"] | None,
+        reverse: bool,
+    ) -> tuple[LSTMState, Float[Array, "time batch features"]]:
+        """See `ops.lstm.over_time`: the same as `step` after `step`, with a quicker gradient."""
+        hidden, cell, outputs = lstm.over_time(
+            *carry, projected, self.recurrent, mask, reverse, self.dtype
+        )
+        return LSTMState(hidden, cell), outputs.astype(self.dtype)
 
     def initial(self, batch_shape: tuple[int, ...]) -> LSTMState:
         """The zero state."""
@@ -216,6 +247,22 @@ def make_cell(
         case "lstm":
             return LSTM(features, initializers, dtype)
     raise UserError(f"cell {kind!r} is unknown: choose vanilla, gru or lstm")
+
+
+def _scanned(cell: Cell, carry: Any, projected: Array, mask: Array | None, reverse: bool):
+    """The carry after the last real step, and the output at every step, zero at padded ones."""
+
+    def body(cell, carry, now):
+        projected, real = now
+        following, output = cell.step(carry, projected)
+        if real is None:
+            return following, output
+        real = real[:, None]
+        kept = jax.tree.map(lambda new, old: jnp.where(real, new, old), following, carry)
+        return kept, jnp.where(real, output, 0)
+
+    scan = nn.scan(body, variable_broadcast="params", split_rngs={"params": False}, reverse=reverse)
+    return scan(cell, carry, (projected, mask))
 
 
 def _input_side(cell: Cell, gates: int, bias: Initializer) -> nn.Dense:

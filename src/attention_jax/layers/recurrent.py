@@ -7,7 +7,6 @@ never changes a result, and a layer that reads backwards starts at each example'
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
@@ -27,21 +26,12 @@ def run(
 
     With `reverse` the steps are taken from last to first; outputs stay at their inputs' places.
     """
-    if mask is None:
-        mask = jnp.ones(inputs.shape[:2], bool)
     if carry is None:
         carry = cell.initial(inputs.shape[:1])
     # Time leads inside: the scan then slices without copies.
     projected = cell.project(jnp.swapaxes(inputs, 0, 1))
-
-    def body(cell, carry, step):
-        projected, real = step
-        following, output = cell.step(carry, projected)
-        return jax.tree.map(lambda new, old: jnp.where(real, new, old), following, carry), output
-
-    scan = nn.scan(body, variable_broadcast="params", split_rngs={"params": False}, reverse=reverse)
-    carry, outputs = scan(cell, carry, (projected, mask.T[..., None]))
-    return carry, jnp.where(mask[..., None], jnp.swapaxes(outputs, 0, 1), 0)
+    carry, outputs = cell.over_time(carry, projected, None if mask is None else mask.T, reverse)
+    return carry, jnp.swapaxes(outputs, 0, 1)
 
 
 class Recurrent(nn.Module):

@@ -16,7 +16,7 @@ from flax import linen as nn
 
 from attention_jax.errors import UserError
 from attention_jax.layers.attention import Attention
-from attention_jax.layers.cells import LSTM, CellState, LSTMState
+from attention_jax.layers.cells import LSTM, LSTMState
 from attention_jax.layers.initializers import HOUSE, SUTSKEVER, Initializers
 from attention_jax.layers.readout import Logits
 from attention_jax.layers.recurrent import Recurrent
@@ -47,7 +47,7 @@ class SetMemory(NamedTuple):
 class DecoderCarry(NamedTuple):
     """What passes from one step to the next."""
 
-    state: CellState
+    state: LSTMState
     context: Float[Array, "rows features"] | None = None
     """What the control with attention read last."""
 
@@ -55,8 +55,8 @@ class DecoderCarry(NamedTuple):
 class _OverSets(nn.Module):
     """What the network and its controls share: two LSTMs and the faces.
 
-    A subclass has `encode`, `_advance` (the carry after a step, what the scores are made of, and
-    the weights beside the pointer's) and `_scores` (of all positions).
+    A subclass has `encode`, `_look` (what a state's scores are made of, what is told to the next
+    step if anything, and the weights beside the pointer's) and `_scores` (of all positions).
     """
 
     def _build(self, init: Initializers) -> None:
@@ -85,26 +85,38 @@ class _OverSets(nn.Module):
           logits in float32, and the weights (or {}).
         """
         memory = self.encode(points, points_mask)
-        # Time leads from here to the scores: the scan then slices without copies.
-        fed = _at(memory.elements, inputs).swapaxes(0, 1)
-        projected = self.decoder.cell.project(fed)
+        chosen_by, looked = self._at_all_steps(memory, inputs, weights)
+        logits = self._masked_scores(memory, chosen_by)
+        return logits, {"pointer": jax.nn.softmax(logits), **looked} if weights else {}
 
-        def body(model, carry, projected, memory):
-            carry, chosen_by, looked = model._advance(memory, carry, projected)
+    def _at_all_steps(self, memory: SetMemory, inputs: Array, weights: bool):
+        """What the scores of all steps are made of, and where they looked if `weights`."""
+        fed, carry = _at(memory.elements, inputs), self.start(memory)
+        waits = carry.context is not None
+        if not waits:
+            # No state waits for what was seen: all of them are there before the first one looks.
+            _, fed = self.decoder(fed, None, carry.state)
+        # Time leads inside: the scan then slices without copies.
+        steps = fed.swapaxes(0, 1)
+
+        def body(model, carry, now, memory):
+            if waits:
+                carry, chosen_by, looked = model._advance(memory, carry, now)
+            else:
+                chosen_by, _, looked = model._look(memory, now)
             return carry, (chosen_by, looked if weights else {})
 
         # Energies are made again in the backward pass: memory grows with queries x keys only.
-        saved = jax.checkpoint_policies.dots_saveable
         scan = nn.scan(
-            nn.remat(body, policy=saved, prevent_cse=False),
+            nn.remat(body, policy=jax.checkpoint_policies.dots_saveable, prevent_cse=False),
             variable_broadcast="params",
             split_rngs={"params": False},
             in_axes=(0, nn.broadcast),
         )
-        _, by_time = scan(self, self.start(memory), projected, memory)
-        chosen_by, looked = jax.tree.map(lambda x: x.swapaxes(0, 1), by_time)
-        logits = self._masked_scores(memory, chosen_by)
-        return logits, {"pointer": jax.nn.softmax(logits), **looked} if weights else {}
+        if waits:
+            steps = self.decoder.cell.project(steps)
+        _, found = scan(self, carry, steps, memory)
+        return jax.tree.map(lambda x: x.swapaxes(0, 1), found)
 
     def start(self, memory: SetMemory, beams: int = 1, max_length: int = 0) -> DecoderCarry:
         """The first carry for each of [batch x beams] hypotheses, an example's side by side.
@@ -146,6 +158,14 @@ class _OverSets(nn.Module):
         logits = self._masked_scores(memory, of_example).reshape(len(token), -1)
         log_probs = jax.nn.log_softmax(logits)
         return carry, log_probs, {"pointer": jnp.exp(log_probs), **looked} if weights else {}
+
+    def _advance(self, memory: Any, carry: Any, projected: Array):
+        """The carry after a step, what its scores are made of, and where it looked."""
+        if carry.context is not None:
+            projected = projected + self.from_context(carry.context)
+        state, hidden = self.decoder.cell.step(carry.state, projected)
+        chosen_by, told, looked = self._look(memory, hidden)
+        return DecoderCarry(state, told), chosen_by, looked
 
     def _masked_scores(self, memory: SetMemory, chosen_by: Array) -> Array:
         return jnp.where(memory.mask[:, None, :], self._scores(memory, chosen_by), _NEVER)
@@ -205,9 +225,8 @@ class PointerNetwork(_OverSets):
             self.glimpse.project_keys(keys) if self.glimpses else None,
         )
 
-    def _advance(self, memory: Any, carry: Any, projected: Array):
-        """d_t, and the scores of its positions."""
-        state, hidden = self.decoder.cell.step(carry.state, projected)
+    def _look(self, memory: Any, hidden: Array):
+        """The scores of d_t's positions."""
         # Hypotheses about one set are its queries: the set needs no copies.
         query = hidden.reshape(memory.mask.shape[0], -1, self.hidden)
         looked = []
@@ -216,8 +235,7 @@ class PointerNetwork(_OverSets):
             query = found.context
             looked.append(found.weights.reshape(len(hidden), -1))
         scores = self.pointer(query, memory.projected).reshape(len(hidden), -1)
-        glimpse = {"glimpse": jnp.stack(looked, axis=1)} if looked else {}
-        return DecoderCarry(state), scores, glimpse
+        return scores, None, {"glimpse": jnp.stack(looked, axis=1)} if looked else {}
 
     def _scores(self, memory: SetMemory, chosen_by: Array) -> Array:
         return self.clip * jnp.tanh(chosen_by) if self.clip else chosen_by
@@ -284,19 +302,15 @@ class FixedVocabulary(_OverSets):
     def _first_context(self, first: LSTMState) -> Array | None:
         return jnp.zeros(first.hidden.shape, self.dtype) if self.attention else None
 
-    def _advance(self, memory: Any, carry: Any, projected: Array):
+    def _look(self, memory: Any, hidden: Array):
         """d_t, beside what it read."""
         if not self.attention:
-            state, hidden = self.decoder.cell.step(carry.state, projected)
-            return DecoderCarry(state), hidden, {}
-        projected = projected + self.from_context(carry.context)
-        state, hidden = self.decoder.cell.step(carry.state, projected)
+            return hidden, None, {}
         query = hidden.reshape(memory.mask.shape[0], -1, self.hidden)
         elements = memory.mask & (jnp.arange(memory.mask.shape[1]) > 0)
         found = self.reader(query, memory.keys, memory.projected, elements[:, None, :])
         context, weights = (x.reshape(len(hidden), -1) for x in (found.context, found.weights))
-        both = jnp.concatenate([hidden, context], axis=-1)
-        return DecoderCarry(state, context), both, {"cross": weights}
+        return jnp.concatenate([hidden, context], axis=-1), context, {"cross": weights}
 
     def _scores(self, memory: SetMemory, chosen_by: Array) -> Array:
         return self.logits(chosen_by)[..., : memory.mask.shape[1]]
