@@ -16,7 +16,7 @@ from flax import linen as nn
 
 from attention_jax.errors import UserError
 from attention_jax.layers.attention import Attention
-from attention_jax.layers.cells import LSTM, LSTMState
+from attention_jax.layers.cells import LSTM, CellState, LSTMState
 from attention_jax.layers.initializers import HOUSE, SUTSKEVER, Initializers
 from attention_jax.layers.readout import Logits
 from attention_jax.layers.recurrent import Recurrent
@@ -47,7 +47,7 @@ class SetMemory(NamedTuple):
 class DecoderCarry(NamedTuple):
     """What passes from one step to the next."""
 
-    state: LSTMState
+    state: CellState
     context: Float[Array, "rows features"] | None = None
     """What the control with attention read last."""
 
