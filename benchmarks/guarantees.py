@@ -4,7 +4,7 @@
     python benchmarks/guarantees.py --record   keeps them in docs/results/ too
 
 devices      5 updates, a short batch among them: one device, jit over 8, pmap over 8
-processes    20 updates: two processes of 4 devices against one process of 8
+processes    20 updates: one device, one process of 8, two processes of 4; and the translations
 sharding     20 updates: a Transformer split over 4 devices, over `model`, over `data` and over
              both, against one device; and the validation split's translations
 meshes       its checkpoint after 10 updates, written by two processes of 4 devices, taken on to 20
@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
@@ -106,12 +106,15 @@ def devices(folder: Path) -> dict[str, float]:
 
 
 def processes(folder: Path) -> dict[str, float]:
-    """Largest difference of a loss over 20 updates."""
+    """Largest difference of a loss over 20 updates from those of one device, of one process with
+    eight and of two with four each; and how many translations differ.
+    """
     options = ("--config.steps=20", "--config.batch_size=16")
-    finish(start(folder / "one", *options, devices=8))
-    for process in start_pair(folder / "two", *options):
+    finish(start(folder / "one", *options))
+    finish(start(folder / "eight", *options, devices=8))
+    for process in start_pair(folder / "pair", *options):
         finish(process)
-    return {"difference": difference(folder / "one", folder / "two")}
+    return against_one(folder, ("eight", "pair"))
 
 
 def difference(one: Path, other: Path, steps: int = 20) -> float:
@@ -127,6 +130,17 @@ def predictions(workdir: Path) -> list[str]:
     return [json.loads(line)["prediction"] for line in lines]
 
 
+def against_one(folder: Path, others: Sequence[str]) -> dict[str, float]:
+    """Largest difference of a loss from the run "one", and how many translations differ from its."""
+    found = {f"difference_{n}": difference(folder / "one", folder / n) for n in others}
+    expected = predictions(folder / "one")
+    assert expected
+    different = [
+        a != b for n in others for a, b in zip(predictions(folder / n), expected, strict=True)
+    ]
+    return {"difference": max(found.values()), "translations_different": sum(different), **found}
+
+
 def sharding(folder: Path) -> dict[str, float]:
     """Largest difference of a loss over 20 updates, and how many translations differ."""
     options = (*WIDER, "--config.steps=20")
@@ -138,13 +152,7 @@ def sharding(folder: Path) -> dict[str, float]:
     finish(start(folder / "one", *options, config=DIVISIBLE))
     for name, mesh in meshes.items():
         finish(start(folder / name, *options, *mesh, devices=4, config=DIVISIBLE))
-    found = {f"difference_{n}": difference(folder / "one", folder / n) for n in meshes}
-    expected = predictions(folder / "one")
-    assert len(expected) == 16
-    different = [
-        a != b for n in meshes for a, b in zip(predictions(folder / n), expected, strict=True)
-    ]
-    return {"difference": max(found.values()), "translations_different": sum(different), **found}
+    return against_one(folder, tuple(meshes))
 
 
 def meshes(folder: Path) -> dict[str, float]:
