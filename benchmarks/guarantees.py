@@ -131,7 +131,7 @@ def predictions(workdir: Path) -> list[str]:
 
 
 def against_one(folder: Path, others: Sequence[str]) -> dict[str, float]:
-    """Largest difference of a loss from the run "one", and how many translations differ from its."""
+    """Largest difference of a loss from that of the run "one", and translations that differ."""
     found = {f"difference_{n}": difference(folder / "one", folder / n) for n in others}
     expected = predictions(folder / "one")
     assert expected

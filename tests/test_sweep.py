@@ -8,6 +8,7 @@ import shutil
 from types import SimpleNamespace
 
 import numpy as np
+import optuna
 import pytest
 from optuna.trial import TrialState
 from rich.console import Console
@@ -101,6 +102,12 @@ def test_a_grid_is_measured_drawn_and_recorded(swept):
     for cell, number in numbers.items():
         value = f"grid:perplexity/{cell}_hidden_4"
         assert results.evaluate(value, results.read_records(recorded)) == pytest.approx(number)
+
+
+def test_a_dashboard_is_told_what_the_numbers_are(recorded):
+    storage = sweep_study.Search().open(recorded / "W")
+    study = optuna.load_study(study_name=None, storage=storage)
+    assert study.metric_names == ["bleu"]
 
 
 def test_a_trial_is_never_trained_or_measured_twice(recorded, data_dir, capsys):

@@ -36,7 +36,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     config.steps = 3000
     config.optimizer.learning_rate = 2e-3
     if "paper" in words:
-        pointings.train_as_the_paper(config, steps=60_000)
+        pointings.train_as_the_paper(config, steps=10_000)
     if config.problem.max_points > held_karp.MOST:
         # A solver takes a hundred times as long a tour: fewer of them, each in many forms.
         config.data.update(train_size=50_000, test_size=1000, vary=True)

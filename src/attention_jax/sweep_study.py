@@ -166,7 +166,11 @@ def _begin(path: Path, storage: BaseStorage, about: Mapping[str, Any]) -> None:
     # Unlike the folder's path, the same wherever the folder is seen.
     name = f"{about['command'][0]} {uuid.uuid4().hex[:8]}"
     better = StudyDirection.MAXIMIZE if about["goal"][1] == "max" else StudyDirection.MINIMIZE
-    optuna.create_study(storage=storage, study_name=name, direction=better)
+    study = optuna.create_study(storage=storage, study_name=name, direction=better)
+    with warnings.catch_warnings():
+        # "Experimental" since 2023; a dashboard has no other way to know what the numbers are.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.set_metric_names([about["goal"][0]])
     kept = {**about, "name": name}
     path.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
 
