@@ -393,6 +393,7 @@ def grid(choose):
         ("attention_family", "", 18),
         ("attention_family", "all", 46),
         ("britz", "", 20),
+        ("britz", "attention", 8),
     ],
 )
 def test_every_choice_of_a_grid_is_valid_and_has_a_name_of_its_own(name, arg, count):

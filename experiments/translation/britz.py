@@ -37,21 +37,22 @@ from attention_jax.experiment import Experiment, Folders
 
 DEEP = {"encoder_layers": 4, "decoder_layers": 4}
 
-# Part -> its variants, a few settings each. The baseline stands among the first part's.
+# Part -> its variants, a few settings each. The baseline is the additive one of the first part.
 VARIANTS: dict[str, dict[str, dict]] = {
-    "embedding": {str(size): {"embedding": size} for size in (128, 64, 256)},
-    "cell": {cell: {"cell": cell} for cell in ("gru", "vanilla")},
-    "encoder depth": {str(n): {"encoder_layers": n} for n in (2, 4)},
-    "decoder depth": {str(n): {"decoder_layers": n} for n in (2, 4)},
-    "both of depth 4": {kind: {**DEEP, "residual": kind} for kind in ("none", "residual", "dense")},
-    "direction": {"unidirectional": {"direction": "unidirectional"}},
     "attention": {
-        kind: {"attention": kind} for kind in ("multiplicative", "none_state", "none_input")
+        kind: {"attention": kind}
+        for kind in ("additive", "multiplicative", "none_state", "none_input")
     },
     "additive units": {str(n): {"attention_units": n} for n in (64, 256)},
     "multiplicative units": {
         str(n): {"attention": "multiplicative", "attention_units": n} for n in (64, 256)
     },
+    "embedding": {str(size): {"embedding": size} for size in (64, 256)},
+    "cell": {cell: {"cell": cell} for cell in ("gru", "vanilla")},
+    "encoder depth": {str(n): {"encoder_layers": n} for n in (2, 4)},
+    "decoder depth": {str(n): {"decoder_layers": n} for n in (2, 4)},
+    "both of depth 4": {kind: {**DEEP, "residual": kind} for kind in ("none", "residual", "dense")},
+    "direction": {"unidirectional": {"direction": "unidirectional"}},
 }
 
 
@@ -60,7 +61,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     from attention_jax import translations
     from attention_jax.tasks import real_text
 
-    known = ["smoke", *real_text.NAMES]
+    known = ["smoke", "attention", *real_text.NAMES]
     words, languages = experiment.parse_arg(arg, known, ["source", "target"])
     config = translations.default_config()
     config.steps = 1000
@@ -101,8 +102,11 @@ def build(config: ml_collections.ConfigDict, folders: Folders) -> Experiment:
     return translations.assemble(Britz, config, folders)
 
 
-def sweep(trial) -> dict:
-    """The baseline with one part changed."""
-    part = trial.suggest_categorical("part", list(VARIANTS))
+def sweep(trial, arg: str = "") -> dict:
+    """The baseline with one part changed; of `attention` its kinds and sizes alone, 8 runs."""
+    parts = list(VARIANTS)
+    if "attention" in arg.split(","):
+        parts = ["attention", "additive units", "multiplicative units"]
+    part = trial.suggest_categorical("part", parts)
     variant = trial.suggest_categorical(part, list(VARIANTS[part]))
     return {f"model.{key}": value for key, value in VARIANTS[part][variant].items()}
