@@ -33,7 +33,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     config.steps = 3000
     config.optimizer.learning_rate = 2e-3
     if "paper" in words:
-        pointings.train_as_the_paper(config, steps=12_000)
+        pointings.train_as_the_paper(config, steps=8_000)
     pointings.become_control(config, words)
     if "smoke" in words:
         pointings.shrink(config)

@@ -64,13 +64,13 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     known = ["smoke", "attention", *real_text.NAMES]
     words, languages = experiment.parse_arg(arg, known, ["source", "target"])
     config = translations.default_config()
-    config.steps = 1000
+    config.steps = 600
     config.batch_size = 64
-    config.evaluate_every = 500
+    config.evaluate_every = 0
     config.model = ml_collections.ConfigDict(
         {
             "embedding": 128,
-            "hidden": 192,
+            "hidden": 128,
             "encoder_layers": 1,
             "decoder_layers": 1,
             "cell": "lstm",
