@@ -15,7 +15,8 @@ paper, with its own split of 1,200 and 423 characters:
     20 ways, 1 shot 97.64 ± .30 %   5 shots 99.36 ± .18 %
 
 The default's split is harder, 22 alphabets for training and 5 others for test, and its sizes are
-made for two CPU cores and a few minutes. Not measured yet. The paper's sizes:
+made for two CPU cores and a few minutes: 5 ways, 1 shot 89.9 %, where the nearest in pixels has
+41.5 %. The paper's sizes, not measured yet:
 
     attention-jax train --config=meta_learning/omniglot:paper --workdir=W --manual_dir=DIR
     attention-jax train --config=meta_learning/omniglot:paper,ways=20,shots=5 --workdir=W \

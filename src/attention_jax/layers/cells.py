@@ -14,7 +14,8 @@ from flax import linen as nn
 
 from attention_jax.errors import UserError
 from attention_jax.layers.initializers import HOUSE, Initializer, Initializers, per_gate
-from attention_jax.ops import lstm
+from attention_jax.ops import gru, lstm
+from attention_jax.ops.recurrence import over_time, product
 from attention_jax.typing import Array, Bool, Float
 
 
@@ -61,7 +62,7 @@ class Vanilla(nn.Module):
         self, carry: HiddenState, projected: Float[Array, "*batch gate_features"]
     ) -> tuple[HiddenState, Float[Array, "*batch features"]]:
         """The state after one step, and the output, which is the same."""
-        hidden = jnp.tanh(projected + _product(carry.hidden, self.recurrent, self.dtype))
+        hidden = jnp.tanh(projected + product(carry.hidden, self.recurrent, dtype=self.dtype))
         return HiddenState(hidden), hidden.astype(self.dtype)
 
     def initial(self, batch_shape: tuple[int, ...]) -> HiddenState:
@@ -75,7 +76,7 @@ class Vanilla(nn.Module):
         mask: Bool[Array, "time batch"] | None,
         reverse: bool,
     ) -> tuple[HiddenState, Float[Array, "time batch features"]]:
-        """`step` after `step`; see `ops.lstm.over_time` for the arguments."""
+        """`step` after `step`; see `ops.recurrence.over_time` for the arguments."""
         return _scanned(self, carry, projected, mask, reverse)
 
     def carry_from(self, hidden: Float[Array, "*batch features"]) -> HiddenState:
@@ -130,17 +131,24 @@ class GRU(nn.Module):
         self, carry: HiddenState, projected: Float[Array, "*batch gate_features"]
     ) -> tuple[HiddenState, Float[Array, "*batch features"]]:
         """The state after one step, and the output, which is the same."""
-        hidden, two = carry.hidden, 2 * self.features
-        product = _product(hidden, self.recurrent, self.dtype)
-        gates = jax.nn.sigmoid(projected[..., :two] + product[..., :two])
-        reset, update = jnp.split(gates, 2, axis=-1)
         if self.reset == "after":
-            from_state = reset * (product[..., two:] + self.candidate_bias)
+            found = product(carry.hidden, self.recurrent, self._bias(), self.dtype)
+            (hidden,), _ = gru.step(tuple(carry), projected, found)
         else:
-            from_state = _product(reset * hidden, self.candidate, self.dtype)
-        candidate = jnp.tanh(projected[..., two:] + from_state)
-        hidden = update * hidden + (1 - update) * candidate
+            hidden = self._reset_before(carry.hidden, projected)
         return HiddenState(hidden), hidden.astype(self.dtype)
+
+    def _bias(self) -> Float[Array, " gate_features"]:
+        """The product's, b' for the candidate; the gates have theirs in the input's side."""
+        return jnp.pad(self.candidate_bias, (2 * self.features, 0))
+
+    def _reset_before(self, hidden: Array, projected: Array) -> Array:
+        two = 2 * self.features
+        gates = projected[..., :two] + product(hidden, self.recurrent, dtype=self.dtype)
+        reset, update = jnp.split(jax.nn.sigmoid(gates), 2, axis=-1)
+        from_state = product(reset * hidden, self.candidate, dtype=self.dtype)
+        candidate = jnp.tanh(projected[..., two:] + from_state)
+        return update * hidden + (1 - update) * candidate
 
     def initial(self, batch_shape: tuple[int, ...]) -> HiddenState:
         """The zero state."""
@@ -153,8 +161,16 @@ class GRU(nn.Module):
         mask: Bool[Array, "time batch"] | None,
         reverse: bool,
     ) -> tuple[HiddenState, Float[Array, "time batch features"]]:
-        """`step` after `step`; see `ops.lstm.over_time` for the arguments."""
-        return _scanned(self, carry, projected, mask, reverse)
+        """The same as `step` after `step`; with reset "after" by `ops.recurrence.over_time`, whose
+        gradient is quicker.
+        """
+        if self.reset == "before":
+            return _scanned(self, carry, projected, mask, reverse)
+        bias = self._bias()
+        last, outputs = over_time(
+            gru.RULE, reverse, self.dtype, tuple(carry), projected, self.recurrent, bias, mask
+        )
+        return HiddenState(*last), outputs.astype(self.dtype)
 
     def carry_from(self, hidden: Float[Array, "*batch features"]) -> HiddenState:
         """A state with the given output."""
@@ -198,7 +214,8 @@ class LSTM(nn.Module):
         self, carry: LSTMState, projected: Float[Array, "*batch gate_features"]
     ) -> tuple[LSTMState, Float[Array, "*batch features"]]:
         """The state after one step, and the output h'."""
-        hidden, cell = lstm.step(*carry, projected, self.recurrent, self.dtype)
+        found = product(carry.hidden, self.recurrent, dtype=self.dtype)
+        (hidden, cell), _ = lstm.step(tuple(carry), projected, found)
         return LSTMState(hidden, cell), hidden.astype(self.dtype)
 
     def over_time(
@@ -208,11 +225,11 @@ class LSTM(nn.Module):
         mask: Bool[Array, "time batch"] | None,
         reverse: bool,
     ) -> tuple[LSTMState, Float[Array, "time batch features"]]:
-        """See `ops.lstm.over_time`: the same as `step` after `step`, with a quicker gradient."""
-        hidden, cell, outputs = lstm.over_time(
-            *carry, projected, self.recurrent, mask, reverse, self.dtype
+        """The same as `step` after `step`, with a quicker gradient: `ops.recurrence.over_time`."""
+        last, outputs = over_time(
+            lstm.RULE, reverse, self.dtype, tuple(carry), projected, self.recurrent, None, mask
         )
-        return LSTMState(hidden, cell), outputs.astype(self.dtype)
+        return LSTMState(*last), outputs.astype(self.dtype)
 
     def initial(self, batch_shape: tuple[int, ...]) -> LSTMState:
         """The zero state."""
@@ -277,9 +294,3 @@ def _input_side(cell: Cell, gates: int, bias: Initializer) -> nn.Dense:
 def _recurrent_side(cell: Cell, name: str, gates: int) -> Array:
     shape = (cell.features, gates * cell.features)
     return cell.param(name, per_gate(cell.initializers.recurrent), shape)
-
-
-def _product(hidden: Array, kernel: Array, dtype: Any) -> Array:
-    return jnp.matmul(
-        hidden.astype(dtype), kernel.astype(dtype), preferred_element_type=jnp.float32
-    )
