@@ -8,26 +8,27 @@ of reading, the attention and its size, and none at all.
     attention-jax evaluate --workdir=W --split=test
     attention-jax sweep --config=translation/britz --workdir=W --record=britz
 
-The sweep changes one part of the baseline at a time, 20 runs. All combinations would be thousands,
-and the paper does so too: its tables each vary one thing around a baseline. Beam sizes and length
-penalties are options of decoding, for which nothing is trained again (the paper's beams of 1, 3, 5,
-10, 25, 100): measure one trial with each,
+The sweep changes one part of the baseline at a time, 20 runs; with `:attention` its kinds and sizes
+alone, 8 runs. All combinations would be thousands, and the paper does so too: its tables each vary
+one thing around a baseline. Beam sizes and length penalties are options of decoding, for which
+nothing is trained again (the paper's beams of 1, 3, 5, 10, 25, 100): measure one trial with each,
 
     attention-jax evaluate --workdir=W/trials/0 --config.decode.beams=5 \
       --config.decode.length_penalty=0.6
 
-The default learns CLDR phrases, English to French; it is not measured yet. The paper:
-WMT15 En-De, newstest2013, BLEU by attention units, additive 128 to 1024: 22.23, 22.33, 22.47,
-22.10; multiplicative: 22.03, 22.33, 21.78, 18.22; none 9.98 (state only) and 11.57 (input); by
-beam: 20.66, 21.55, 21.60, 21.57, 21.47, 21.10. Its baseline's sizes are the defaults of
+The default learns CLDR phrases, English to French, for 600 steps, in five minutes on a core. BLEU
+by attention units, additive 64 to 256: 32.6, 47.3, 44.8; multiplicative: 47.0, 40.3, 33.6; none 2.0
+(state only) and 1.7 (input); one seed. The paper: WMT15 En-De, newstest2013, additive 128 to 1024:
+22.23, 22.33, 22.47, 22.10; multiplicative: 22.03, 22.33, 21.78, 18.22; none 9.98 and 11.57; by beam:
+20.66, 21.55, 21.60, 21.57, 21.47, 21.10. Its baseline's sizes are the defaults of
 `models/britz.py`.
 
 Real text, brought in --manual_dir: `multi30k` (image captions), `tatoeba`, `enja50k`.
 
     attention-jax sweep --config=translation/britz:multi30k --workdir=W --manual_dir=DIR
 
-Arguments: `multi30k`, `tatoeba` or `enja50k`; `smoke` (a few steps of a tiny model); `source=..`,
-`target=..` (languages of Babel, or of the set).
+Arguments: `attention` (what the sweep varies); `multi30k`, `tatoeba` or `enja50k`; `smoke` (a few
+steps of a tiny model); `source=..`, `target=..` (languages of Babel, or of the set).
 """
 
 import ml_collections
