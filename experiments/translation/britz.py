@@ -19,8 +19,8 @@ nothing is trained again (the paper's beams of 1, 3, 5, 10, 25, 100): measure on
 The default learns CLDR phrases, English to French, for 600 steps, in five minutes on a core. BLEU
 by attention units, additive 64 to 256: 32.6, 47.3, 44.8; multiplicative: 47.0, 40.3, 33.6; none 2.0
 (state only) and 1.7 (input); one seed. The paper: WMT15 En-De, newstest2013, additive 128 to 1024:
-22.23, 22.33, 22.47, 22.10; multiplicative: 22.03, 22.33, 21.78, 18.22; none 9.98 and 11.57; by beam:
-20.66, 21.55, 21.60, 21.57, 21.47, 21.10. Its baseline's sizes are the defaults of
+22.23, 22.33, 22.47, 22.10; multiplicative: 22.03, 22.33, 21.78, 18.22; none 9.98 and 11.57; by
+beam: 20.66, 21.55, 21.60, 21.57, 21.47, 21.10. Its baseline's sizes are the defaults of
 `models/britz.py`.
 
 Real text, brought in --manual_dir: `multi30k` (image captions), `tatoeba`, `enja50k`.
