@@ -64,7 +64,7 @@ def cell(request):
 
 
 def written(cell, mask, reverse=False, dtype=jnp.float32):
-    return lambda *arrays: over_time(cell.rule, reverse, dtype, *arrays, mask)
+    return lambda *arrays: over_time(cell.rule, *arrays, mask, reverse=reverse, dtype=dtype)
 
 
 def automatic(cell, mask, reverse):

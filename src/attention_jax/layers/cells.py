@@ -166,10 +166,8 @@ class GRU(nn.Module):
         """
         if self.reset == "before":
             return _scanned(self, carry, projected, mask, reverse)
-        bias = self._bias()
-        last, outputs = over_time(
-            gru.RULE, reverse, self.dtype, tuple(carry), projected, self.recurrent, bias, mask
-        )
+        arrays = tuple(carry), projected, self.recurrent, self._bias(), mask
+        last, outputs = over_time(gru.RULE, *arrays, reverse=reverse, dtype=self.dtype)
         return HiddenState(*last), outputs.astype(self.dtype)
 
     def carry_from(self, hidden: Float[Array, "*batch features"]) -> HiddenState:
@@ -226,9 +224,8 @@ class LSTM(nn.Module):
         reverse: bool,
     ) -> tuple[LSTMState, Float[Array, "time batch features"]]:
         """The same as `step` after `step`, with a quicker gradient: `ops.recurrence.over_time`."""
-        last, outputs = over_time(
-            lstm.RULE, reverse, self.dtype, tuple(carry), projected, self.recurrent, None, mask
-        )
+        arrays = tuple(carry), projected, self.recurrent, None, mask
+        last, outputs = over_time(lstm.RULE, *arrays, reverse=reverse, dtype=self.dtype)
         return LSTMState(*last), outputs.astype(self.dtype)
 
     def initial(self, batch_shape: tuple[int, ...]) -> LSTMState:

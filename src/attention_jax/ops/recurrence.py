@@ -41,31 +41,36 @@ def product(
     return found if bias is None else found + bias
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
 def over_time(
     rule: Rule,
-    reverse: bool,
-    dtype: Any,
     carry: Carry,
     projected: Float[Array, "time batch projected_features"],
     recurrent: Float[Array, "features gate_features"],
-    bias: Float[Array, " gate_features"] | None,
-    mask: Bool[Array, "time batch"] | None,
+    bias: Float[Array, " gate_features"] | None = None,
+    mask: Bool[Array, "time batch"] | None = None,
+    *,
+    reverse: bool = False,
+    dtype: Any = jnp.float32,
 ) -> tuple[Carry, Float[Array, "time batch features"]]:
     """The last carry, and h after every step; differentiable in reverse mode only.
 
     Args:
       rule: of the cell.
-      reverse: take the steps from last to first; outputs stay at their inputs' places.
-      dtype: of the matrix products.
       carry: before the first step.
       projected: the input's side of all steps.
       recurrent: U.
       bias: b, if there is one.
       mask: True where a step is real; another one keeps the carry, and its output is zero. None:
         all are.
+      reverse: take the steps from last to first; outputs stay at their inputs' places.
+      dtype: of the matrix products.
     """
-    return _forward(rule, reverse, dtype, carry, projected, recurrent, bias, mask)[0]
+    return _over_time(rule, reverse, dtype, carry, projected, recurrent, bias, mask)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+def _over_time(rule, reverse, dtype, *arrays):
+    return _forward(rule, reverse, dtype, *arrays)[0]
 
 
 def _forward(rule, reverse, dtype, carry, projected, recurrent, bias, mask):
@@ -116,7 +121,7 @@ def _backward(rule, reverse, dtype, kept, slopes):
     return by_first, by_projected, by_recurrent, by_bias, None
 
 
-over_time.defvjp(_forward, _backward)
+_over_time.defvjp(_forward, _backward)
 
 
 def _where(real: Array, one: Any, other: Any) -> Any:
