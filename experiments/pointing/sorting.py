@@ -31,8 +31,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     config.steps = 5000
     config.optimizer.learning_rate = 2e-3
     if "paper" in words:
-        # Ten numbers have .82 right after 10,000 steps, five .99.
-        pointings.train_as_the_paper(config, 10_000 if config.problem.max_points <= 5 else 30_000)
+        pointings.train_as_the_paper(config, steps=10_000)
     pointings.become_control(config, words)
     if "smoke" in words:
         pointings.shrink(config)
