@@ -137,7 +137,7 @@ def default_config() -> ml_collections.ConfigDict:
 
     seed: of the parameters, the order of the data and dropout.
     steps, batch_size: updates, and examples in each over all devices.
-    parallel: "jit" over a mesh, or "pmap". devices: how many of this machine's to use; 0 is all.
+    parallel: "jit" over a mesh, or "pmap". devices: how many of each process to use; 0 is all.
     mesh.model: devices that share one copy of the model, a divisor of all; of Transformers only.
     mesh.fsdp: split large parameters, their gradients and moments over the data axis too.
     dtype: of matrix products; parameters, softmax and losses stay float32.

@@ -62,6 +62,15 @@ def test_more_devices_than_there_are_is_refused():
         Devices("jit", 9)
 
 
+def test_no_process_is_left_without_a_device(monkeypatch):
+    everywhere = jax.devices()
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr(
+        jax, "local_devices", lambda process_index=0: everywhere[4 * process_index :][:4]
+    )
+    assert Devices("jit", 1).devices == [everywhere[0], everywhere[4]]
+
+
 def test_an_unknown_way_to_parallelise_is_refused():
     with pytest.raises(UserError, match="'jit' or 'pmap'"):
         Devices("pmpa")

@@ -58,7 +58,7 @@ class Devices:
 
     Args:
       parallel: "jit" or "pmap".
-      count: use that many of the local devices; 0 uses all of every process.
+      count: use that many of each process's devices; 0 uses all.
       model: devices that share one copy of the model, side by side in the mesh.
       fsdp: split large parameters, and all that belongs to them, over the mesh's `data` axis too.
       partitions: of the model, for `model` > 1.
@@ -77,14 +77,8 @@ class Devices:
     ):
         if parallel not in ("jit", "pmap"):
             raise UserError(f"config.parallel is {parallel!r}: choose 'jit' or 'pmap'")
-        available = jax.devices()
-        if count > len(available):
-            raise UserError(
-                f"config.devices asks for {count} devices and {len(available)} are here: "
-                f"set config.devices to 0 for all of them"
-            )
         self.parallel = parallel
-        self.devices = available[:count] if count else available
+        self.devices = _first_of_each_process(count) if count else jax.devices()
         self._split = model > 1 or fsdp
         self._check_mesh(model, bool(partitions))
         grid = np.array(self.devices).reshape(-1, model)
@@ -240,3 +234,14 @@ class Devices:
         if jax.process_count() == 1:
             return jax.device_put(x, self._whole)
         return jax.make_array_from_process_local_data(self._whole, np.asarray(x))
+
+
+def _first_of_each_process(count: int) -> list[jax.Device]:
+    here = len(jax.local_devices())
+    if count > here:
+        raise UserError(
+            f"config.devices asks for {count} devices and {here} are here: set config.devices to 0 "
+            "for all of them"
+        )
+    processes = range(jax.process_count())
+    return [d for n in processes for d in jax.local_devices(process_index=n)[:count]]
