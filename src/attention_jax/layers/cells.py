@@ -35,7 +35,42 @@ class LSTMState(NamedTuple):
 CellState = HiddenState | LSTMState
 
 
-class Vanilla(nn.Module):
+class _OneState(nn.Module):
+    """What cells share whose state is one array, their output."""
+
+    def initial(self, batch_shape: tuple[int, ...]) -> HiddenState:
+        """The zero state."""
+        return HiddenState(jnp.zeros((*batch_shape, self.features)))
+
+    def carry_from(self, hidden: Float[Array, "*batch features"]) -> HiddenState:
+        """A state with the given output."""
+        return HiddenState(hidden.astype(jnp.float32))
+
+    def over_time(
+        self,
+        carry: HiddenState,
+        projected: Float[Array, "time batch gate_features"],
+        mask: Bool[Array, "time batch"] | None,
+        reverse: bool,
+    ) -> tuple[HiddenState, Float[Array, "time batch features"]]:
+        """`step` after `step`; see `ops.recurrence.over_time` for the arguments."""
+
+        def body(cell, carry, now):
+            projected, real = now
+            following, output = cell.step(carry, projected)
+            if real is None:
+                return following, output
+            real = real[:, None]
+            kept = jax.tree.map(lambda new, old: jnp.where(real, new, old), following, carry)
+            return kept, jnp.where(real, output, 0)
+
+        scan = nn.scan(
+            body, variable_broadcast="params", split_rngs={"params": False}, reverse=reverse
+        )
+        return scan(self, carry, (projected, mask))
+
+
+class Vanilla(_OneState):
     """h' = tanh(W x + b + U h), the simple recurrent network (Elman 1990).
 
     Attributes:
@@ -65,26 +100,8 @@ class Vanilla(nn.Module):
         hidden = jnp.tanh(projected + product(carry.hidden, self.recurrent, dtype=self.dtype))
         return HiddenState(hidden), hidden.astype(self.dtype)
 
-    def initial(self, batch_shape: tuple[int, ...]) -> HiddenState:
-        """The zero state."""
-        return HiddenState(jnp.zeros((*batch_shape, self.features)))
 
-    def over_time(
-        self,
-        carry: HiddenState,
-        projected: Float[Array, "time batch gate_features"],
-        mask: Bool[Array, "time batch"] | None,
-        reverse: bool,
-    ) -> tuple[HiddenState, Float[Array, "time batch features"]]:
-        """`step` after `step`; see `ops.recurrence.over_time` for the arguments."""
-        return _scanned(self, carry, projected, mask, reverse)
-
-    def carry_from(self, hidden: Float[Array, "*batch features"]) -> HiddenState:
-        """A state with the given output."""
-        return HiddenState(hidden.astype(jnp.float32))
-
-
-class GRU(nn.Module):
+class GRU(_OneState):
     """The gated recurrent unit: h' = z ⊙ h + (1 - z) ⊙ h̃.
 
     r = σ(W_r x + b_r + U_r h), z = σ(W_z x + b_z + U_z h), and the candidate h̃ either
@@ -150,10 +167,6 @@ class GRU(nn.Module):
         candidate = jnp.tanh(projected[..., two:] + from_state)
         return update * hidden + (1 - update) * candidate
 
-    def initial(self, batch_shape: tuple[int, ...]) -> HiddenState:
-        """The zero state."""
-        return HiddenState(jnp.zeros((*batch_shape, self.features)))
-
     def over_time(
         self,
         carry: HiddenState,
@@ -165,14 +178,10 @@ class GRU(nn.Module):
         gradient is quicker.
         """
         if self.reset == "before":
-            return _scanned(self, carry, projected, mask, reverse)
+            return super().over_time(carry, projected, mask, reverse)
         arrays = tuple(carry), projected, self.recurrent, self._bias(), mask
         last, outputs = over_time(gru.RULE, *arrays, reverse=reverse, dtype=self.dtype)
         return HiddenState(*last), outputs.astype(self.dtype)
-
-    def carry_from(self, hidden: Float[Array, "*batch features"]) -> HiddenState:
-        """A state with the given output."""
-        return HiddenState(hidden.astype(jnp.float32))
 
 
 class LSTM(nn.Module):
@@ -261,22 +270,6 @@ def make_cell(
         case "lstm":
             return LSTM(features, initializers, dtype)
     raise UserError(f"cell {kind!r} is unknown: choose vanilla, gru or lstm")
-
-
-def _scanned(cell: Cell, carry: Any, projected: Array, mask: Array | None, reverse: bool):
-    """The carry after the last real step, and the output at every step, zero at padded ones."""
-
-    def body(cell, carry, now):
-        projected, real = now
-        following, output = cell.step(carry, projected)
-        if real is None:
-            return following, output
-        real = real[:, None]
-        kept = jax.tree.map(lambda new, old: jnp.where(real, new, old), following, carry)
-        return kept, jnp.where(real, output, 0)
-
-    scan = nn.scan(body, variable_broadcast="params", split_rngs={"params": False}, reverse=reverse)
-    return scan(cell, carry, (projected, mask))
 
 
 def _input_side(cell: Cell, gates: int, bias: Initializer) -> nn.Dense:
