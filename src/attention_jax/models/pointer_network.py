@@ -93,11 +93,13 @@ class _OverSets(nn.Module):
         """What the scores of all steps are made of, and where they looked if `weights`."""
         fed, carry = _at(memory.elements, inputs), self.start(memory)
         waits = carry.context is not None
-        if not waits:
-            # No state waits for what was seen: all of them are there before the first one looks.
-            _, fed = self.decoder(fed, None, carry.state)
         # Time leads inside: the scan then slices without copies.
-        steps = fed.swapaxes(0, 1)
+        if waits:
+            steps = self.decoder.cell.project(fed.swapaxes(0, 1))
+        else:
+            # No state waits for what was seen: all of them are there before the first one looks.
+            _, hidden = self.decoder(fed, None, carry.state)
+            steps = hidden.swapaxes(0, 1)
 
         def body(model, carry, now, memory):
             if waits:
@@ -113,8 +115,6 @@ class _OverSets(nn.Module):
             split_rngs={"params": False},
             in_axes=(0, nn.broadcast),
         )
-        if waits:
-            steps = self.decoder.cell.project(steps)
         _, found = scan(self, carry, steps, memory)
         return jax.tree.map(lambda x: x.swapaxes(0, 1), found)
 
