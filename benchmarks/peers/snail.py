@@ -1,7 +1,9 @@
 """SNAIL as a careful user of PyTorch writes it.
 
 Images in `channels_last`, which the CPU's convolutions prefer. A causal convolution of kernel 2 is
-one product for both of its taps, one of whose results is moved in time.
+one product for both of its taps, one of whose results is moved in time. As in ours a sequence is an
+episode's `shown` images and then its queries, each of which continues the former alone, so that
+these are read once for all of them.
 """
 
 from collections.abc import Mapping
@@ -28,9 +30,11 @@ class Dense(nn.Module):
         self.taps = nn.Parameter(torch.empty(2, width, 2 * features))
         self.bias = nn.Parameter(torch.empty(2 * features))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, shown: int) -> Tensor:
         earlier, now = (x @ torch.cat(self.taps.unbind(), -1)).chunk(2, -1)
-        earlier = F.pad(earlier[:, : -self.dilation], (0, 0, self.dilation, 0))
+        moved = F.pad(earlier[:, :shown], (0, 0, self.dilation, 0))
+        asked = moved[:, shown : shown + 1].expand(-1, x.shape[1] - shown, -1)
+        earlier = torch.cat([moved[:, :shown], asked], 1)
         filtered, opening = (earlier + now + self.bias).chunk(2, -1)
         return torch.cat([x, torch.tanh(filtered) * torch.sigmoid(opening)], -1)
 
@@ -43,9 +47,11 @@ class Attention(nn.Module):
         self.parts = [keys, keys, values]
         self.project = nn.Linear(width, sum(self.parts))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, shown: int) -> Tensor:
         query, keys, values = self.project(x).split(self.parts, -1)
-        read = F.scaled_dot_product_attention(query, keys, values, is_causal=True)
+        at = torch.arange(x.shape[1])
+        seen = (at[:, None] == at) | ((at < shown) & (at < at[:, None]))
+        read = F.scaled_dot_product_attention(query, keys, values, attn_mask=seen)
         return torch.cat([x, read], -1)
 
 
@@ -61,17 +67,16 @@ class SNAIL(nn.Module):
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(filters) for _ in self.convs)
         self.embed = nn.Linear(filters, sizes["embedding"])
-        width, blocks = sizes["embedding"] + self.ways, []
+        width, self.blocks = sizes["embedding"] + self.ways, nn.ModuleList()
         layers = (self.ways * sizes["shots"]).bit_length()
         for size in sizes["sizes"]:
             if isinstance(size, int):
                 dense = [Dense(width + n * size, size, 2**n) for n in range(layers)]
-                blocks.append(nn.Sequential(*dense))
+                self.blocks.append(nn.ModuleList(dense))
                 width += layers * size
             else:
-                blocks.append(Attention(width, *size))
+                self.blocks.append(Attention(width, *size))
                 width += size[1]
-        self.blocks = nn.Sequential(*blocks)
         self.logits = nn.Linear(width, self.ways)
         self.to(memory_format=torch.channels_last)
 
@@ -90,11 +95,11 @@ class SNAIL(nn.Module):
             x = F.relu(F.max_pool2d(norm(conv(x)), 2))
         features = self.embed(x.flatten(1)).view(batch, -1, self.embed.out_features)
         asked = features.shape[1] - shown
-        support = torch.cat([features[:, :shown], labels], -1)
-        queries = F.pad(features[:, shown:], (0, self.ways))
-        shared = support[:, None].expand(-1, asked, -1, -1)
-        steps = torch.cat([shared, queries[:, :, None]], 2).flatten(0, 1)
-        return self.logits(self.blocks(steps)[:, -1]).view(batch, asked, -1)
+        x = torch.cat([features, F.pad(labels, (0, 0, 0, asked))], -1)
+        for block in self.blocks:
+            for layer in block if isinstance(block, nn.ModuleList) else [block]:
+                x = layer(x, shown)
+        return self.logits(x[:, shown:])
 
 
 def named(ours: weights.Arrays, slopes: bool) -> dict[str, np.ndarray]:

@@ -56,6 +56,23 @@ def test_later_inputs_never_change_what_was_found(name, run):
         assert np.all(np.any(changed[0][:, time] != before[0][:, time], axis=-1))
 
 
+@pytest.mark.parametrize("name", sorted(set(LAYERS) - {"residual_skip"}))
+def test_each_branch_is_what_it_would_be_alone(name, parameters):
+    layer, shared = LAYERS[name], TIME - 3
+    apply = partial(layer.apply, parameters(layer, X))
+    options = {"weights": True} if name in WITH_A_CACHE else {}
+    found = jax.tree.leaves(jax.jit(partial(apply, branches=3, **options))(X))
+    for n in range(3):
+        kept = np.r_[:shared, shared + n]
+        alone = jax.tree.leaves(jax.jit(partial(apply, **options))(X[:, kept]))
+        np.testing.assert_allclose(found[0][:, kept], alone[0], atol=1e-5)
+        for branching, weights in zip(found[1:], alone[1:], strict=True):
+            reads = branching[..., kept, :][..., kept]
+            np.testing.assert_allclose(reads, weights, atol=1e-5)
+            others = np.delete(branching[..., shared + n, :], kept, axis=-1)
+            assert (others == 0).all()
+
+
 @every_layer
 def test_stepping_never_differs_from_running_all_steps(name, run, parameters):
     layer = LAYERS[name]

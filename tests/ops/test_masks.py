@@ -21,6 +21,12 @@ def test_the_last_causal_query_always_sees_the_last_key():
     assert drawn(masks.causal(4, 2)) == ["..", "..", "1.", "11"]
 
 
+def test_branches_never_see_one_another():
+    assert drawn(masks.branches(4, 2)) == ["1111", "1111", "111.", "11.1"]
+    assert masks.branches(4, 1).all()
+    assert drawn(masks.causal(4, 4) & masks.branches(4, 2)) == ["1...", "11..", "111.", "11.1"]
+
+
 def test_padding_is_never_attended():
     mask = masks.padding(jnp.array([3, 0, 4]), 4)
     assert mask.shape == (3, 1, 4)

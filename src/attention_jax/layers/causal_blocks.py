@@ -2,7 +2,8 @@
 
 A TC block looks back by convolutions, an attention block by attention; `Blocks` stands them on top
 of one another. `__call__` takes all steps at once, `start` and `step` go one by one, over ring
-buffers and a cache of keys and values.
+buffers and a cache of keys and values. The last `branches` steps of `__call__` may be questions
+about one past: each continues the steps before them all, and none sees another.
 """
 
 from typing import Any, NamedTuple
@@ -41,10 +42,10 @@ class DenseBlock(nn.Module):
         )
 
     def __call__(
-        self, x: Float[Array, "batch time {self.in_features}"]
+        self, x: Float[Array, "batch time {self.in_features}"], *, branches: int = 1
     ) -> Float[Array, "batch time out_features"]:
         """All steps at once."""
-        return _append(x, self.gated(x))
+        return _append(x, self.gated(x, branches=branches))
 
     def start(self, rows: int) -> Float[Array, "rows past {self.in_features}"]:
         """The ring before the first step."""
@@ -106,11 +107,11 @@ class TCBlock(nn.Module):
         ]
 
     def __call__(
-        self, x: Float[Array, "batch time {self.in_features}"]
+        self, x: Float[Array, "batch time {self.in_features}"], *, branches: int = 1
     ) -> Float[Array, "batch time {self.out_features}"]:
         """All steps at once."""
         for block in self.dense:
-            x = block(x)
+            x = block(x, branches=branches)
         return x
 
     def start(self, rows: int) -> tuple[Array, ...]:
@@ -167,11 +168,16 @@ class AttentionBlock(nn.Module):
         self.project = nn.Dense(2 * self.key_features + self.value_features, dtype=self.dtype)
 
     def __call__(
-        self, x: Float[Array, "batch time {self.in_features}"], *, weights: bool = False
+        self,
+        x: Float[Array, "batch time {self.in_features}"],
+        *,
+        branches: int = 1,
+        weights: bool = False,
     ) -> tuple[Float[Array, "batch time {self.out_features}"], Array | None]:
         """All steps at once, and with `weights` [batch time time] (else None)."""
         query, keys, values = self._split(x)
-        past = masks.causal(x.shape[1], x.shape[1])[None]
+        time = x.shape[1]
+        past = (masks.causal(time, time) & masks.branches(time, branches))[None]
         context, attended = attend(scaled_dot(query, keys), values, past)
         return _append(x, context), attended if weights else None
 
@@ -225,16 +231,16 @@ class Blocks(nn.Module):
     blocks: tuple[Block, ...]
 
     def __call__(
-        self, x: Float[Array, "batch time features"], *, weights: bool = False
+        self, x: Float[Array, "batch time features"], *, branches: int = 1, weights: bool = False
     ) -> tuple[Float[Array, "batch time out_features"], Array | None]:
         """All steps at once, and with `weights` [batch blocks time time], attention blocks only."""
         every: list[Array] = []
         for block in self.blocks:
             if isinstance(block, AttentionBlock):
-                x, attended = block(x, weights=weights)
+                x, attended = block(x, branches=branches, weights=weights)
                 every += [] if attended is None else [attended]
             else:
-                x = block(x)
+                x = block(x, branches=branches)
         return x, jnp.stack(every, axis=1) if every else None
 
     def start(self, rows: int, max_length: int) -> tuple[Any, ...]:

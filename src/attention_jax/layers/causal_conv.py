@@ -49,10 +49,11 @@ class CausalConv(nn.Module):
         self.bias = self.param("bias", HOUSE.bias, (self.features,))
 
     def __call__(
-        self, x: Float[Array, "batch time {self.in_features}"]
+        self, x: Float[Array, "batch time {self.in_features}"], *, branches: int = 1
     ) -> Float[Array, "batch time {self.features}"]:
-        """All steps at once."""
-        y = causal_conv(x.astype(self.dtype), self.kernel.astype(self.dtype), self.dilation)
+        """All steps at once; `branches` at the end continue, each on its own, those before."""
+        kernel = self.kernel.astype(self.dtype)
+        y = causal_conv(x.astype(self.dtype), kernel, self.dilation, branches)
         return y + self.bias.astype(self.dtype)
 
     def start(self, rows: int) -> Float[Array, "rows past {self.in_features}"]:
@@ -103,10 +104,10 @@ class GatedConv(nn.Module):
         )
 
     def __call__(
-        self, x: Float[Array, "batch time {self.in_features}"]
+        self, x: Float[Array, "batch time {self.in_features}"], *, branches: int = 1
     ) -> Float[Array, "batch time {self.features}"]:
-        """All steps at once."""
-        return gate(self.both(x))
+        """All steps at once; `branches` as in `CausalConv`."""
+        return gate(self.both(x, branches=branches))
 
     def start(self, rows: int) -> Float[Array, "rows past {self.in_features}"]:
         """The ring before the first step."""

@@ -132,14 +132,16 @@ class SNAIL(nn.Module):
         images = jnp.concatenate([support, queries], axis=1)
         features = self.embed(self.look(images, mask, train=train))
         labels = jnp.concatenate([labels, jnp.full((batch, asked), -1, labels.dtype)], axis=1)
+        # The support looks the same to every query: it is read once, not once a query.
         steps = self._told(features, labels)
-        shared = jnp.repeat(steps[:, :number], asked, axis=0)
-        last = steps[:, number:].reshape(batch * asked, 1, -1)
-        x, attended = self.blocks(jnp.concatenate([shared, last], axis=1), weights=weights)
-        logits = self.logits(x[:, -1]).reshape(batch, asked, -1)
+        x, attended = self.blocks(steps, branches=asked, weights=weights)
+        logits = self.logits(x[:, number:])
         if attended is None:
             return logits, {}
-        return logits, {"attention": attended[:, :, -1].reshape(batch, asked, -1, number + 1)}
+        asking = attended[:, :, number:]
+        itself = jnp.diagonal(asking[..., number:], axis1=-2, axis2=-1)[..., None]
+        reads = jnp.concatenate([asking[..., :number], itself], axis=-1)
+        return logits, {"attention": reads.swapaxes(1, 2)}
 
     def start(self, rows: int, max_length: int) -> StepCarry:
         """The carry before the first of `max_length` images, the query included."""

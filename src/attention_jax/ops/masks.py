@@ -19,6 +19,15 @@ def causal(queries: int, keys: int) -> Bool[Array, "{queries} {keys}"]:
     return jnp.arange(keys) <= jnp.arange(queries)[:, None] + (keys - queries)
 
 
+def branches(positions: int, last: int) -> Bool[Array, "{positions} {positions}"]:
+    """True but where one of the `last` positions at the end would see another of them.
+
+    With `causal`: each of them continues, on its own, the positions before them all.
+    """
+    at, first = jnp.arange(positions), positions - last
+    return (at[:, None] == at) | (at[:, None] < first) | (at < first)
+
+
 def window(
     center: Float[Array, "*batch queries"] | Int[Array, "*batch queries"], radius: int, keys: int
 ) -> Bool[Array, "*batch queries {keys}"]:
