@@ -4,6 +4,10 @@
 are all padding makes it NaN. Here sums and counts are reduced first and divided once.
 """
 
+import math
+from functools import partial
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -38,32 +42,78 @@ class BatchNorm(nn.Module):
         *,
         train: bool = False,
     ) -> Float[Array, "batch *positions features"]:
-        """Normalises x [batch, ..., features]; `mask` [batch] is False where a row is padding."""
+        """Normalises x [batch, ..., features]; `mask` [batch] is False where a row is padding.
+
+        In training it is differentiable in reverse mode only.
+        """
         features = x.shape[-1]
         mean = self.variable("batch_stats", "mean", jnp.zeros, features)
         var = self.variable("batch_stats", "var", jnp.ones, features)
         scale = self.param("scale", nn.initializers.ones, (features,))
         bias = self.param("bias", nn.initializers.zeros, (features,))
-        now = (mean.value, var.value)
-        if train:
-            now, any_real = self._statistics(x.astype(jnp.float32), mask)
-            if not self.is_initializing():
-                keep = jnp.where(any_real, self.momentum, 1.0)
-                mean.value = keep * mean.value + (1 - keep) * now[0]
-                var.value = keep * var.value + (1 - keep) * now[1]
-        y = (x - now[0]) * jax.lax.rsqrt(now[1] + self.epsilon) * scale + bias
-        return y.astype(x.dtype)
+        if not train:
+            return _affine(x, mean.value, jax.lax.rsqrt(var.value + self.epsilon), scale, bias)
+        y, now = _normalised(self.epsilon, self.axis_name, x, mask, scale, bias)
+        if not self.is_initializing():
+            keep = jnp.where(now.real > 0, self.momentum, 1.0)
+            mean.value = keep * mean.value + (1 - keep) * now.mean
+            var.value = keep * var.value + (1 - keep) * now.var
+        return y
 
-    def _statistics(self, x: Array, mask: Array | None):
-        axes = tuple(range(x.ndim - 1))
-        weight = jnp.ones(x.shape[:1]) if mask is None else mask.astype(jnp.float32)
-        weight = jnp.broadcast_to(weight.reshape(-1, *[1] * (x.ndim - 1)), (*x.shape[:-1], 1))
-        count = self._reduce(weight.sum())
-        some = jnp.maximum(count, 1)
-        mean = self._reduce((x * weight).sum(axes)) / some
-        # Deviations from the mean, not the difference of two squares, which cancels.
-        var = self._reduce((jnp.square(x - mean) * weight).sum(axes)) / some
-        return (mean, var), count > 0
 
-    def _reduce(self, x: Array) -> Array:
-        return x if self.axis_name is None else jax.lax.psum(x, self.axis_name)
+class _Statistics(NamedTuple):
+    """Of one batch, over all devices; float32. No slopes go through them to the outside."""
+
+    mean: Float[Array, " features"]
+    var: Float[Array, " features"]
+    real: Float[Array, ""]
+    """Positions that were counted."""
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _normalised(epsilon, axis_name, x, mask, scale, bias):
+    return _forward(epsilon, axis_name, x, mask, scale, bias)[0]
+
+
+def _forward(epsilon, axis_name, x, mask, scale, bias):
+    axes, weight = tuple(range(x.ndim - 1)), _weight(x, mask)
+    seen = x.astype(jnp.float32)
+    real = jnp.asarray(x.shape[0], jnp.float32) if mask is None else mask.sum(dtype=jnp.float32)
+    count = _across(real * math.prod(x.shape[1:-1]), axis_name)
+    some = jnp.maximum(count, 1)
+    mean = _across((seen * weight).sum(axes), axis_name) / some
+    # Deviations from the mean, not the difference of two squares, which cancels.
+    var = _across((jnp.square(seen - mean) * weight).sum(axes), axis_name) / some
+    inverse = jax.lax.rsqrt(var + epsilon)
+    found = _affine(x, mean, inverse, scale, bias), _Statistics(mean, var, count)
+    return found, (x, mask, scale, mean, inverse, some)
+
+
+def _backward(epsilon, axis_name, kept, slopes):
+    """Automatic differentiation goes through x three times as often."""
+    x, mask, scale, mean, inverse, some = kept
+    by_y = slopes[0].astype(jnp.float32)
+    axes, deviation = tuple(range(x.ndim - 1)), (x.astype(jnp.float32) - mean) * inverse
+    by_bias, by_scale = by_y.sum(axes), (by_y * deviation).sum(axes)
+    through = (_across(part, axis_name) / some for part in (by_bias, by_scale))
+    by_mean, by_deviation = through
+    by_x = by_y - _weight(x, mask) * (by_mean + deviation * by_deviation)
+    return (scale * inverse * by_x).astype(x.dtype), None, by_scale, by_bias
+
+
+_normalised.defvjp(_forward, _backward)
+
+
+def _affine(x: Array, mean: Array, inverse: Array, scale: Array, bias: Array) -> Array:
+    return ((x - mean) * (inverse * scale) + bias).astype(x.dtype)
+
+
+def _weight(x: Array, mask: Array | None) -> Array | float:
+    """1 where a row is real, shaped to meet x."""
+    if mask is None:
+        return 1.0
+    return mask.astype(jnp.float32).reshape(-1, *[1] * (x.ndim - 1))
+
+
+def _across(x: Array, axis_name: str | None) -> Array:
+    return x if axis_name is None else jax.lax.psum(x, axis_name)
