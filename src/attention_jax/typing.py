@@ -8,7 +8,7 @@
     heads, head_dim   heads of an attention and the width of one
     time       steps of a sequence
     vocab      entries of a vocabulary
-    slots, word       rows and columns of a memory
+    slots, word       columns and rows of a memory
     shifts     integer moves of a head along the slots, -max_shift .. max_shift
     height, width     of an image or feature map
     inputs, coordinates   elements of a set, and the numbers that each is

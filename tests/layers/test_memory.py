@@ -70,7 +70,7 @@ def test_reading_sees_the_memory_before_this_steps_writing(variables, stepped):
         np.testing.assert_array_equal(again["read_vectors"], happened["read_vectors"])
         assert not np.allclose(other.memory, state.memory)
     before = variables["params"]["first_memory"]
-    np.testing.assert_allclose(happened["read_vectors"], happened["read"] @ before, atol=1e-6)
+    np.testing.assert_allclose(happened["read_vectors"], happened["read"] @ before.T, atol=1e-6)
 
 
 def test_reading_heads_come_before_writing_ones_and_never_write(variables, stepped):
@@ -97,7 +97,7 @@ def test_what_happened_has_its_shape(stepped):
         "shift": (BATCH, 3, 3),
     }
     assert jax.tree.map(jnp.shape, tuple(state)) == (
-        (BATCH, SLOTS, WORD),
+        (BATCH, WORD, SLOTS),
         (BATCH, 3, SLOTS),
         (BATCH, 2, WORD),
     )

@@ -17,7 +17,7 @@ def case(seed=0):
     rng = np.random.default_rng(seed)
     heads = (BATCH, HEADS)
     arrays = {
-        "memory": rng.normal(size=(BATCH, SLOTS, WORD)),
+        "memory": rng.normal(size=(BATCH, WORD, SLOTS)),
         "weights": rng.dirichlet(np.ones(SLOTS), heads),
         "previous": rng.dirichlet(np.ones(SLOTS), heads),
         "key": rng.normal(size=(*heads, WORD)),
@@ -35,7 +35,7 @@ def content(key, strength, memory):
     powers = np.array(
         [
             np.exp(strength * (key @ row) / (np.linalg.norm(key) * np.linalg.norm(row)))
-            for row in memory
+            for row in memory.T
         ]
     )
     return powers / powers.sum()
@@ -64,7 +64,7 @@ def sharpen(weights, sharpening):
 
 
 def read(weights, memory):
-    return sum(w * row for w, row in zip(weights, memory, strict=True))
+    return sum(w * row for w, row in zip(weights, memory.T, strict=True))
 
 
 # An oracle for one head of one example, the names of what it and the function take.
@@ -120,9 +120,9 @@ def test_all_heads_erase_before_any_adds():
     for b in range(BATCH):
         for i in range(SLOTS):
             for h in range(HEADS):
-                expected[b, i] *= 1 - arrays["weights"][b, h, i] * arrays["amount"][b, h]
+                expected[b, :, i] *= 1 - arrays["weights"][b, h, i] * arrays["amount"][b, h]
             for h in range(HEADS):
-                expected[b, i] += arrays["weights"][b, h, i] * arrays["new"][b, h]
+                expected[b, :, i] += arrays["weights"][b, h, i] * arrays["new"][b, h]
     result = write(*of(arrays, *WRITING))
     np.testing.assert_allclose(result, expected, atol=1e-5)
 
@@ -134,10 +134,10 @@ def test_the_order_of_writing_heads_never_matters():
 
 
 def test_writing_with_full_weight_replaces_a_slot_and_touches_no_other():
-    memory = jnp.arange(6.0).reshape(1, 3, 2)
+    memory = jnp.array([[[0.0, 2.0, 4.0], [1.0, 3.0, 5.0]]])
     weights = jnp.array([[[0.0, 1.0, 0.0]]])
     result = write(memory, weights, jnp.ones((1, 1, 2)), jnp.array([[[7.0, 8.0]]]))
-    np.testing.assert_array_equal(result, [[[0, 1], [7, 8], [4, 5]]])
+    np.testing.assert_array_equal(result, [[[0, 7, 4], [1, 8, 5]]])
 
 
 def test_addressing_is_its_four_stages_one_after_the_other():
@@ -253,7 +253,7 @@ def test_weights_stay_distributions_whatever_the_heads_say(seed, strength, sharp
 def test_content_likes_all_slots_of_an_empty_memory_equally():
     arrays = case()
     key, strength = of(arrays, "key", "strength")
-    alike = jax.jit(addressing.content)(key, strength, np.zeros((BATCH, SLOTS, WORD), np.float32))
+    alike = jax.jit(addressing.content)(key, strength, np.zeros((BATCH, WORD, SLOTS), np.float32))
     np.testing.assert_allclose(alike, 1 / SLOTS, rtol=1e-6)
 
 
@@ -282,7 +282,7 @@ def test_gradients_are_never_infinite_at_the_extremes(weights, dtype):
         return (stages.sharpened @ jnp.arange(slots, dtype=jnp.float32)).sum() + read.sum()
 
     arguments = (
-        np.zeros((1, slots, WORD)),
+        np.zeros((1, WORD, slots)),
         previous,
         rng.normal(size=(1, 1, WORD)),
         np.full((1, 1), 3.0),

@@ -95,8 +95,7 @@ def _backward(epsilon, axis_name, kept, slopes):
     by_y = slopes[0].astype(jnp.float32)
     axes, deviation = tuple(range(x.ndim - 1)), (x.astype(jnp.float32) - mean) * inverse
     by_bias, by_scale = by_y.sum(axes), (by_y * deviation).sum(axes)
-    through = (_across(part, axis_name) / some for part in (by_bias, by_scale))
-    by_mean, by_deviation = through
+    by_mean, by_deviation = (_across(part, axis_name) / some for part in (by_bias, by_scale))
     by_x = by_y - _weight(x, mask) * (by_mean + deviation * by_deviation)
     return (scale * inverse * by_x).astype(x.dtype), None, by_scale, by_bias
 

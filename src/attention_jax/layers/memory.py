@@ -39,7 +39,7 @@ def _one_more(initializer: Initializer, places: slice) -> Initializer:
 class MemoryState(NamedTuple):
     """What passes from one step to the next; float32. Reading heads come before writing ones."""
 
-    memory: Float[Array, "batch slots word"]
+    memory: Float[Array, "batch word slots"]
     weights: Float[Array, "batch heads slots"]
     read_vectors: Float[Array, "batch read_heads word"]
 
@@ -76,8 +76,8 @@ class Memory(nn.Module):
     it each begins in a direction of its own, and some seeds do not learn to copy.
 
     Attributes:
-      slots: rows of the memory (the paper's N).
-      word: columns of the memory (M).
+      slots: how many there are (the paper's N).
+      word: numbers in a slot (M).
       read_heads: how many read.
       write_heads: how many write.
       max_shift: farthest that one step moves a head along the slots, in either direction.
@@ -115,7 +115,7 @@ class Memory(nn.Module):
             "first_read_vectors", nn.initializers.zeros, (self.read_heads, self.word)
         )
         if self.initial == "learned":
-            self.first_memory = self.param("first_memory", _scattered, (self.slots, self.word))
+            self.first_memory = self.param("first_memory", _scattered, (self.word, self.slots))
 
     def _check(self) -> None:
         for name in ("slots", "word", "read_heads", "write_heads"):
@@ -144,7 +144,7 @@ class Memory(nn.Module):
 
         Raises UserError for "random" without draws.
         """
-        shape = (self.slots, self.word)
+        shape = (self.word, self.slots)
         if self.initial == "random":
             if draws is None:
                 raise UserError(

@@ -75,8 +75,8 @@ class NTM(nn.Module):
       hidden: units of each of the controller's layers, lowest first.
       read_heads: how many heads read.
       write_heads: how many heads write.
-      slots: rows of the memory.
-      word: columns of the memory.
+      slots: of the memory.
+      word: numbers in a slot.
       max_shift: farthest that one step moves a head.
       shift: "softmax" over the integer shifts, or "scalar".
       initial: memory before the first step: "constant", "learned" or "random".

@@ -60,12 +60,13 @@ def cosine(
     Source: Graves 2014, eq. 6 (content-based addressing; the strength beta is the caller's).
     """
     # Divided after the product: no normalised copy of the keys is made, nor its slopes.
-    return dot(query, keys) * _per_norm(query)[..., :, None] * _per_norm(keys)[..., None, :]
+    return dot(query, keys) * per_norm(query)[..., :, None] * per_norm(keys)[..., None, :]
 
 
-def _per_norm(x: Float[Array, "*batch features"]) -> Float[Array, "*batch"]:
+def per_norm(x: Float[Array, "..."], axis: int = -1) -> Float[Array, "..."]:
+    """1 / |x| along an axis, in float32, the norm floored smoothly at 1e-6."""
     x = x.astype(jnp.float32)
-    return lax.rsqrt(jnp.sum(x * x, axis=-1) + _NORM_FLOOR**2)
+    return lax.rsqrt(jnp.sum(x * x, axis=axis) + _NORM_FLOOR**2)
 
 
 def additive(
