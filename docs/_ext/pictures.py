@@ -167,12 +167,12 @@ def _window(query, keys, center, radius: int, closeness) -> jax.Array:
 
 def tape() -> Figure:
     """A head of the Neural Turing Machine: its weights before, and after each stage."""
-    memory = jax.random.normal(jax.random.key(6), (10, 12))
+    memory = jax.random.normal(jax.random.key(6), (10, 12)).T  # a slot is a column
     previous = jax.nn.softmax(-jnp.square(jnp.arange(10) - 7.0))
     stages = addressing.address(
         memory,
         previous[None],
-        key=memory[2:3] + 0.2,
+        key=memory[:, 2][None] + 0.2,
         strength=jnp.array([7.0]),
         gate=jnp.array([0.85]),
         shifts=jnp.array([[0.05, 0.2, 0.75]]),
