@@ -6,7 +6,7 @@ was (`interpolate`), then how many slots further (`shift`), and without the blur
 
 Each head has its weights over the slots: a distribution, in float32. The memory keeps its own type,
 and its slots side by side: a slot is a column. There are many slots and a word is short, so that a
-processor's vectors are filled; a step of the paper's copy takes two thirds of the time (2 cores).
+processor's vectors are filled: on one core a step of the paper's copy takes two thirds of the time.
 
 Source: Graves 2014, §3 (weights are their w, a slot is a memory location, memory their M_t,
 transposed).
@@ -43,6 +43,7 @@ def content(
 
     Source: Graves 2014, eq. 5 and 6 (strength is their beta, at least 0).
     """
+    # Not `scores.cosine` of a memory turned round: XLA turns it at every step, a fifth of the time.
     product = jnp.einsum("...hw,...ws->...hs", key, memory, preferred_element_type=jnp.float32)
     norms = scores.per_norm(key)[..., :, None] * scores.per_norm(memory, axis=-2)[..., None, :]
     return jax.nn.softmax(strength.astype(jnp.float32)[..., None] * product * norms)

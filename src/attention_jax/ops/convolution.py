@@ -52,8 +52,8 @@ def convolve(
     """Images convolved with a kernel of odd sides, zeros around them, so that they keep their size.
 
     The same as Flax's `Conv` of stride 1, but differentiable in reverse mode only. Of large batches
-    XLA's CPU compiler takes five to ten times as long for the kernel's slopes as for the images'
-    (300 images of 14 x 14 x 64, jax 0.10); one product for each row of the kernel takes as long.
+    XLA's CPU compiler takes about ten times as long for the kernel's slopes as for the images' (300
+    images of 14 x 14 x 64, jax 0.10); one product for each row of the kernel, a fifth of that.
     """
     return _convolve(images, kernel)
 
