@@ -54,7 +54,6 @@ class PointBatches:
         self._answer_starts = np.cumsum(made.lengths) - made.lengths
         self._rows = plan.batch_size // jax.process_count()
         self._first = jax.process_index() * self._rows
-        self._outputs: dict[int, int] = {}
 
     def __len__(self) -> int:
         """Batches in an epoch; a training plan goes on beyond."""
@@ -79,24 +78,23 @@ class PointBatches:
             "mask": mask,
         }
         if self._made.lengths.any():
-            batch |= self._targets(rows, mask, inputs)
+            batch |= self._targets(rows, mask, inputs, numbers)
         return batch if self._vary is None else self._varied(batch, position, self._vary)
 
-    def _targets(self, rows: np.ndarray, mask: np.ndarray, inputs: int) -> dict[str, np.ndarray]:
+    def _targets(
+        self, rows: np.ndarray, mask: np.ndarray, inputs: int, numbers: np.ndarray
+    ) -> dict[str, np.ndarray]:
         lengths = self._made.lengths[rows]
-        outputs = self._longest_of(inputs)
+        outputs = self._outputs(inputs, numbers)
         places, real = _ragged(self._answer_starts[rows], lengths, outputs)
         positions = np.where(real, self._made.answers[places], 0).astype(np.int32)
         counted = (np.arange(outputs) <= lengths[:, None]) & mask[:, None]
         return {"targets": positions, "targets_mask": counted}
 
-    def _longest_of(self, inputs: int) -> int:
-        """Positions of the longest answer to sets of this bucket, or a few more; with the end."""
-        if inputs not in self._outputs:
-            longest = int(self._made.lengths[self._made.sizes <= inputs].max()) + 1
-            padded = -(-longest // _OUTPUTS) * _OUTPUTS
-            self._outputs[inputs] = min(padded, self._problem.longest(inputs))
-        return self._outputs[inputs]
+    def _outputs(self, inputs: int, numbers: np.ndarray) -> int:
+        """Positions of the longest answer in a batch, all processes' rows, with the end."""
+        longest = int(self._made.lengths[numbers].max()) + 1
+        return min(-(-longest // _OUTPUTS) * _OUTPUTS, self._problem.longest(inputs))
 
     def _varied(
         self, batch: dict[str, np.ndarray], position: int, seed: int
