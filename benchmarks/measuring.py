@@ -62,19 +62,21 @@ def measure(row: str) -> Measured:
 
 
 def look(row: str, ours: Worker, peer: Worker) -> Measured:
-    """A row in seconds, in processes that other rows have used; raises as `measure`."""
-    prepared = prepare(row, ours, peer)
+    """A quarter of a row's batch, in processes that other rows have used; raises as `measure`."""
+    prepared = prepare(row, ours, peer, parts=4)
     way = peer.ask("choose", False)
     return Measured(_time(ours, peer, timing.QUICK), way, prepared)
 
 
-def prepare(row: str, ours: Worker, peer: Worker) -> Prepared:
+def prepare(row: str, ours: Worker, peer: Worker, parts: int = 1) -> Prepared:
     """Builds both from the same weights, takes our first step, and compares.
+
+    The batch is the first of so many parts of the row's.
 
     Raises:
       UnequalWork: the sides compute different things.
     """
-    ours.ask("build", row)
+    ours.ask("build", row, parts)
     given = ours.ask("hand_over")
     first = ours.ask("first")
     peer.tell("build", row, given)

@@ -5,7 +5,7 @@ from benchmarks.ours.sentences import full_batch, with_vocabulary
 from benchmarks.ours.work import Decoding, Training
 
 WORDS = 8_000
-BATCH = 64
+BATCH = 32
 MODEL = {"embedding": 256, "hidden": 512, "alignment": 256, "maxout": 256}
 TIMES = {"rnnsearch_20": 20, "rnnsearch_60": 60, "rnnsearch_greedy": 30, "rnnsearch_beam": 30}
 

@@ -1,16 +1,16 @@
-"""SNAIL, `meta_learning/glyphs:paper` on episodes of 5 classes with 5 images each."""
+"""SNAIL, `meta_learning/glyphs:paper` on 8 episodes of 5 classes with 5 images each."""
 
 import itertools
 
 from attention_jax import experiment
 from benchmarks.ours.work import Training
 
-WAYS, SHOTS = 5, 5
+WAYS, SHOTS, BATCH = 5, 5, 8
 
 
 def build(row: str) -> Training:
     """The update on the first batch of the experiment's own whose episodes are the longest."""
-    found = experiment.load(f"meta_learning/glyphs:paper,ways={WAYS},shots={SHOTS}")
+    found = experiment.load(f"meta_learning/glyphs:paper,ways={WAYS},shots={SHOTS}", {"batch_size": BATCH})
     drawn = map(found.data.train().__getitem__, itertools.count())
     longest = next(batch for batch in drawn if batch["support"].shape[1] == WAYS * SHOTS)
     kept = ("support", "labels", "queries", "targets", "index", "mask")

@@ -5,7 +5,7 @@ from benchmarks.ours.sentences import full_batch, with_vocabulary
 from benchmarks.ours.work import Decoding, Training
 
 WORDS = 8_000
-BATCH = 64
+BATCH = 32
 TIME = 30
 MODEL = {"features": 256, "heads": 8, "layers": 4, "feed_forward": 1024}
 

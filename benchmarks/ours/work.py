@@ -46,10 +46,11 @@ class Decoding(NamedTuple):
 class Ours(Side):
     """What `workers` serves: `build` first, then `first`, then the others."""
 
-    def build(self, row: str) -> None:
-        """The row's system, with its first parameters."""
+    def build(self, row: str, parts: int = 1) -> None:
+        """The row's system, with its first parameters; of its batch the first of so many parts."""
         work = importlib.import_module(f"benchmarks.ours.{ROWS[row]}").build(row)
-        self._work = work
+        batch = {name: x[: len(x) // parts] for name, x in work.batch.items()}
+        work = self._work = work._replace(batch=batch)
         if isinstance(work, Decoding):
             search = jax.jit(work.search)
             self._step: Callable[[], Any] = lambda: search(work.variables, work.batch)

@@ -7,7 +7,6 @@ from flax import linen as nn
 
 from attention_jax.errors import UserError
 from attention_jax.layers.batch_norm import BatchNorm
-from attention_jax.layers.conv import Conv
 from attention_jax.ops.pooling import halve
 from attention_jax.typing import Array, Bool, Float
 
@@ -57,7 +56,7 @@ class ConvEmbedding(nn.Module):
         real = None if mask is None else jnp.repeat(mask, number)
         x = images.reshape(-1, *images.shape[2:]).astype(self.dtype)
         for _ in range(BLOCKS):
-            x = Conv(self.filters, use_bias=False, dtype=self.dtype)(x)
+            x = nn.Conv(self.filters, (3, 3), use_bias=False, dtype=self.dtype)(x)
             x = BatchNorm(axis_name=self.axis_name)(x, real, train=train)
             # ReLU is monotonic: after the pooling it is the same on a quarter of the pixels.
             x = nn.relu(halve(x))

@@ -6,7 +6,6 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attention_jax.errors import UserError
-from attention_jax.layers.conv import Conv
 from attention_jax.ops.pooling import halve
 from attention_jax.typing import Array, Float
 
@@ -66,7 +65,7 @@ class ConvGrid(nn.Module):
             for filters in stage:
                 # Nothing normalises: ReLU halves the variance, and the initialiser makes up for it.
                 kernel = nn.initializers.he_normal()
-                x = nn.relu(Conv(filters, dtype=self.dtype, kernel_init=kernel)(x))
+                x = nn.relu(nn.Conv(filters, (3, 3), dtype=self.dtype, kernel_init=kernel)(x))
         annotations = x.reshape(len(x), rows * columns, -1)
         if not self.coordinates:
             return annotations

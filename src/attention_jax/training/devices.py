@@ -23,6 +23,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from attention_jax.errors import UserError
 from attention_jax.tasks.protocol import Across, Dividing, State, Task, Update
+from attention_jax.training.compiling import compiler_options
 from attention_jax.training.sharding import DATA, MODEL, Layout, Partitions
 from attention_jax.typing import Batch, PyTree
 
@@ -157,7 +158,10 @@ class Devices:
             lambda state, batch, rng: update(state, batch, rng, self._layout.across()),
             # Fixed output shardings: left to XLA, a state could come back split, and trace again.
             lambda fn: jax.jit(
-                fn, donate_argnums=(0,), out_shardings=(self._layout.of(state), self._whole)
+                fn,
+                donate_argnums=(0,),
+                out_shardings=(self._layout.of(state), self._whole),
+                compiler_options=compiler_options(),
             ),
         )
 
@@ -169,7 +173,9 @@ class Devices:
 
         return Counted(
             of_whole if self._split else fn,
-            lambda traced: jax.jit(traced, out_shardings=self._whole),
+            lambda traced: jax.jit(
+                traced, out_shardings=self._whole, compiler_options=compiler_options()
+            ),
         )
 
     def put_batch(self, batch: Batch) -> PyTree:
