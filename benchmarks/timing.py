@@ -20,7 +20,7 @@ class Plan(NamedTuple):
     """That a turn should take, about."""
 
 
-FULL, QUICK = Plan(5, 1.0), Plan(2, 0.4)
+FULL, QUICK = Plan(5, 1.0), Plan(2, 0.2)
 
 
 class Comparison(NamedTuple):

@@ -70,14 +70,14 @@ class Worker:
 def _serve(side: str, pipe: Connection, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     module, name = SIDES[side]
-    served = None
+    # Before it is asked for anything: both sides import at the same time.
+    served = getattr(importlib.import_module(module), name)()
     while True:
         try:
             method, args = pipe.recv()
         except EOFError:
             return
         try:
-            served = served or getattr(importlib.import_module(module), name)()
             pipe.send((True, getattr(served, method)(*args)))
         except UnequalWork as error:
             pipe.send((False, error))

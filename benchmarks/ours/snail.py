@@ -10,7 +10,9 @@ WAYS, SHOTS, BATCH = 5, 5, 8
 
 def build(row: str) -> Training:
     """The update on the first batch of the experiment's own whose episodes are the longest."""
-    found = experiment.load(f"meta_learning/glyphs:paper,ways={WAYS},shots={SHOTS}", {"batch_size": BATCH})
+    found = experiment.load(
+        f"meta_learning/glyphs:paper,ways={WAYS},shots={SHOTS}", {"batch_size": BATCH}
+    )
     drawn = map(found.data.train().__getitem__, itertools.count())
     longest = next(batch for batch in drawn if batch["support"].shape[1] == WAYS * SHOTS)
     kept = ("support", "labels", "queries", "targets", "index", "mask")

@@ -15,9 +15,9 @@ _BY_EIGEN = {
 def compiler_options() -> dict[str, str]:
     """For `jax.jit`, on a CPU: convolutions by Eigen, on all cores.
 
-    XLA's default there is YNNPACK, which makes them on one core, and takes ten times as long for the
-    slopes of a kernel (jax 0.10 to 0.12). Nothing on other platforms, and where this XLA does not
-    know the option.
+    XLA's default there is YNNPACK, which makes them on one core, and takes ten times as long for
+    the slopes of a kernel (jax 0.10 to 0.12). Nothing on other platforms, and where this XLA does
+    not know the option.
     """
     if jax.default_backend() != "cpu":
         return {}
