@@ -36,6 +36,7 @@ from attention_jax.models.pointer_network import PointerNetwork
 from attention_jax.models.rnnsearch import RNNsearch
 from attention_jax.models.show_attend_tell import ShowAttendTell
 from attention_jax.ops.attend import attend_fused
+from attention_jax.training.compiling import compiler_options
 from attention_jax.viz.save import save_figures
 from attention_jax.viz.style import COLOURS, GRID, MARKERS, new_figure, plain_axes
 
@@ -192,7 +193,8 @@ def measure(sweep: Sweep, repeats: int) -> list[tuple[float, float]]:
     found = []
     for size in sweep.sizes:
         program, arguments = sweep.build(size)
-        compiled = jax.jit(program).lower(*arguments).compile()
+        jitted = jax.jit(program, compiler_options=compiler_options())
+        compiled = jitted.lower(*arguments).compile()
         best = benchmark.fastest(repeats, program=partial(compiled, *arguments))
         memory: Any = compiled.memory_analysis()
         found.append((best["program"], float(memory.temp_size_in_bytes)))
