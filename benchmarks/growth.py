@@ -27,6 +27,7 @@ import ml_collections
 import numpy as np
 from flax import linen as nn
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, NullLocator
 
 from attention_jax import benchmark, results
 from attention_jax.layers.attention import make_attention
@@ -223,11 +224,17 @@ def picture(measured: dict[str, tuple[Sweep, list[tuple[float, float]]]]) -> Fig
                 sweep, costs = measured[name]
                 values = [cost[row] * (1e3, 1e-6)[row] for cost in costs]
                 slope = exponent(sweep.sizes, values)
-                label = f"{name.rpartition('/')[2]}: {slope:.2f}"
+                label = f"{name.rpartition('/')[2].replace('_', ' ')}: {slope:.2f}"
                 style = {"color": COLOURS[place], "marker": MARKERS[place]}
                 ax.plot(sweep.sizes, values, label=label, markersize=4, **style)
             ax.set(xscale="log", yscale="log", xlabel=group, ylabel=f"{what}, {unit}")
-            ax.legend(fontsize=7, title="exponent", title_fontsize=7, edgecolor=GRID)
+            sizes = measured[lines[0]][0].sizes[::2]
+            ax.set_xticks(sizes, [f"{size:,}" for size in sizes])
+            ax.xaxis.set_minor_locator(NullLocator())
+            ax.yaxis.set_minor_formatter(NullFormatter())
+            # Above the lines, however many there are.
+            ax.set_ylim(top=ax.get_ylim()[1] * (100 if len(lines) > 1 else 2))
+            ax.legend(fontsize=7, title="exponent", title_fontsize=7, edgecolor=GRID, ncols=2)
     return figure
 
 
