@@ -78,14 +78,11 @@ class PointBatches:
             "mask": mask,
         }
         if self._made.lengths.any():
-            batch |= self._targets(rows, mask, inputs, numbers)
+            batch |= self._targets(rows, mask, self._outputs(inputs, numbers))
         return batch if self._vary is None else self._varied(batch, position, self._vary)
 
-    def _targets(
-        self, rows: np.ndarray, mask: np.ndarray, inputs: int, numbers: np.ndarray
-    ) -> dict[str, np.ndarray]:
+    def _targets(self, rows: np.ndarray, mask: np.ndarray, outputs: int) -> dict[str, np.ndarray]:
         lengths = self._made.lengths[rows]
-        outputs = self._outputs(inputs, numbers)
         places, real = _ragged(self._answer_starts[rows], lengths, outputs)
         positions = np.where(real, self._made.answers[places], 0).astype(np.int32)
         counted = (np.arange(outputs) <= lengths[:, None]) & mask[:, None]
