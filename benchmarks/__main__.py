@@ -3,20 +3,22 @@
     python -m benchmarks                    a table; speed/speed.json and speed/speed_ratios.png
     python -m benchmarks --quick            few steps, and the peer not compiled
     python -m benchmarks --only ROW ...     of these alone
+    python -m benchmarks --best-blas        the peer's BLAS by its best path, on AMD too
     python -m benchmarks --record           keeps the record in docs/results/ too
 
 Before a row is timed both sides compute loss and slopes from the same weights (`equal_work`): where
 they differ nothing is timed, and the command ends with status 1. The ratio is the peer's time over
 ours. The peer is eager or compiled, whichever is faster, and the table says which. Both sides
-inherit the environment: `GLIBC_TUNABLES=glibc.malloc.hugetlb=1` gives large pages to both, and
-`MKL_ENABLE_INSTRUCTIONS=AVX2` gives the peer the path that MKL takes on AMD.
+inherit the environment: `GLIBC_TUNABLES=glibc.malloc.hugetlb=1` gives large pages to both.
 """
 
 import argparse
 import dataclasses
 import importlib.util
 import json
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from attention_jax.errors import UserError
+from benchmarks import machine
 from benchmarks.rows import ROWS
 
 
@@ -32,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures the rows asked for; the exit status."""
     options = _options(arguments)
     try:
-        return _measure(options)
+        with tempfile.TemporaryDirectory() as folder:
+            if options.best_blas:
+                os.environ["LD_PRELOAD"] = str(machine.as_intel(Path(folder)))
+            return _measure(options)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
@@ -45,6 +51,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     rows = ", ".join(ROWS)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="+", choices=list(ROWS), metavar="ROW", help=rows)
+    parser.add_argument("--best-blas", action="store_true")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--folder", type=Path, default=Path("speed"))
     options = parser.parse_args(arguments)
@@ -59,7 +66,7 @@ def _measure(options: argparse.Namespace) -> int:
             "there is no PyTorch to measure against: make an environment with it beside this one, "
             "as the top of benchmarks/__init__.py says"
         )
-    from benchmarks import machine, showing
+    from benchmarks import showing
     from benchmarks.equal_work import UnequalWork
 
     began = time.monotonic()
@@ -113,10 +120,13 @@ def _keep(found, rates, about: str, seconds: float, options: argparse.Namespace)
 
     metrics = showing.metrics(found, rates)
     sizes = {name: row.prepared.sizes for name, row in found.items()}
+    name, command = "speed", "python -m benchmarks --record"
+    if options.best_blas:
+        name, command = "speed_best_blas", f"{command} --best-blas"
     record = results.make_record(
         Path(),
-        "speed",
-        ["python -m benchmarks --record"],
+        name,
+        [command],
         metrics,
         config_hash=experiment.config_hash(ml_collections.ConfigDict(sizes)),
         seeds=[0],
@@ -134,9 +144,10 @@ def _keep(found, rates, about: str, seconds: float, options: argparse.Namespace)
     ways = {name: row.way for name, row in found.items()}
     told = dataclasses.asdict(record) | {"sizes": sizes, "peers": ways}
     text = json.dumps(told, indent=2, ensure_ascii=False)
-    (options.folder / "speed.json").write_text(text + "\n", encoding="utf-8")
-    save_figures({"ratios": showing.picture(found)}, options.folder, "speed")
-    return options.folder / "speed.json"
+    kept = options.folder / f"{name}.json"
+    kept.write_text(text + "\n", encoding="utf-8")
+    save_figures({"ratios": showing.picture(found)}, options.folder, name)
+    return kept
 
 
 if __name__ == "__main__":

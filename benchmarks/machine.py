@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from attention_jax.errors import UserError
+
 SIDE = 2048
 """Of the matrices whose product's rate the rows are held against."""
 
@@ -41,7 +43,7 @@ def torch_blas() -> str:
     """The path that PyTorch's matrix products take here, in its BLAS's own words.
 
     MKL chooses by the processor's maker, not only by what it can do: on AMD it takes AVX2 where
-    AVX-512 is at hand. `MKL_ENABLE_INSTRUCTIONS=AVX2` makes it do the same on Intel.
+    AVX-512 is at hand, unless `as_intel` is preloaded.
     """
     done = subprocess.run(
         [sys.executable, "-c", _MULTIPLY],
@@ -60,6 +62,26 @@ def blas_path(said: str) -> str:
         return f"{mkl[1]}, {mkl[2]}"
     built = re.search(r"BLAS_INFO=(\w+)", said)
     return f"{built[1] if built else 'unknown'}, which does not say its path"
+
+
+def as_intel(folder: Path) -> Path:
+    """A library for LD_PRELOAD that tells MKL that the processor is Intel's.
+
+    Args:
+      folder: to compile it in.
+
+    Raises:
+      UserError: there is no C compiler.
+    """
+    source, library = folder / "as_intel.c", folder / "as_intel.so"
+    source.write_text("int mkl_serv_intel_cpu_true(void) { return 1; }\n", encoding="utf-8")
+    try:
+        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    except FileNotFoundError:
+        raise UserError(
+            "--best-blas takes a C compiler, and there is no cc: install gcc or clang"
+        ) from None
+    return library
 
 
 def peak_memory() -> float:
