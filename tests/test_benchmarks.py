@@ -9,6 +9,8 @@ from benchmarks import equal_work, growth, machine, measuring, showing, timing
 from benchmarks.equal_work import UnequalWork
 from benchmarks.rows import ROWS
 
+from attention_jax.errors import UserError
+
 
 def test_without_pytorch_one_sentence_says_what_to_do(monkeypatch, capsys):
     monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
@@ -166,3 +168,9 @@ def test_every_work_that_grows_has_a_line_in_the_plots():
     lines = [line for axes in figure.axes for line in axes.get_lines()]
     assert len(lines) == 2 * len(sweeps)
     assert "| slots | 8 to 32 | 1.00 | 1 | 1.00 |" in growth.table(measured)
+
+
+def test_the_best_blas_takes_a_compiler(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="there is no cc: install gcc or clang"):
+        machine.as_intel(tmp_path)
