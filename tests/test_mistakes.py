@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -388,8 +389,10 @@ def test_a_checkpoint_whose_write_fails_half_way_loses_nothing(trained, data_dir
     arguments += ["--config.steps=6", "--config.checkpoint_every=1"]
     # No file beyond 100 blocks of 512 bytes can be written: a checkpoint's are, the logs are not.
     limited = ["sh", "-c", 'ulimit -f 100; exec "$0" "$@"', sys.executable, "-m"]
+    # Nor would Python's own files of a module imported for the first time be whole.
+    kept = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(
-        [*limited, "attention_jax.cli", *arguments], capture_output=True, text=True
+        [*limited, "attention_jax.cli", *arguments], env=kept, capture_output=True, text=True
     )
     assert done.returncode == 2
     # Tensorstore's threads may have their say before; the last word is ours.
