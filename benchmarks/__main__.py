@@ -37,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             if options.best_blas:
-                os.environ["LD_PRELOAD"] = str(machine.as_intel(Path(folder)))
+                preloaded = os.environ.get("LD_PRELOAD", "").split(":")
+                library = str(machine.as_intel(Path(folder)))
+                os.environ["LD_PRELOAD"] = ":".join(filter(None, [*preloaded, library]))
             return _measure(options)
     except UserError as error:
         print(error, file=sys.stderr)
