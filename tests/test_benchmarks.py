@@ -113,7 +113,8 @@ def found():
     given = {"sizes": {"hidden": 2}, "batch": {"tokens": np.zeros((3, 4))}}
     prepared = measuring.Prepared(given, difference=1e-6, flops=4_000_000_000, first=3.0)
     look = measuring.Measured(times, {"way": "eager"}, prepared)
-    return {"one": look._replace(first=(3.0, 1.0), memory=(1e9, 2e9)), "another": look}
+    way = {"way": "torch.compile of step", "eager": 0.04}
+    return {"one": look._replace(way=way, first=(3.0, 1.0), memory=(1e9, 2e9)), "another": look}
 
 
 def test_the_table_says_what_was_measured(found):
@@ -123,6 +124,7 @@ def test_the_table_says_what_was_measured(found):
         "1.50 (1.25 to 1.75)",
         "20.0% / 13.3%",
         "1,000 / 2,000",
+        "torch.compile of step; eager 40.0 ms",
         "1e-06",
     ):
         assert cell in first
@@ -136,6 +138,8 @@ def test_a_record_has_every_number_and_none_that_was_not_measured(found):
     assert metrics["one_gemm_share"] == pytest.approx(0.2)
     assert found["one"].prepared.sizes == {"hidden": 2, "batch": {"tokens": [3, 4]}}
     assert metrics["one_peer_mb"] == pytest.approx(2000)
+    assert metrics["one_peer_eager_ms"] == pytest.approx(40)
+    assert "another_peer_eager_ms" not in metrics
     assert "another_cached_s" not in metrics
     assert "another_mb" not in metrics
 

@@ -7,6 +7,7 @@ from flax import linen as nn
 
 from attention_jax.errors import UserError
 from attention_jax.layers.batch_norm import BatchNorm
+from attention_jax.ops.materialize import materialized
 from attention_jax.ops.pooling import halve
 from attention_jax.typing import Array, Bool, Float
 
@@ -59,5 +60,5 @@ class ConvEmbedding(nn.Module):
             x = nn.Conv(self.filters, (3, 3), use_bias=False, dtype=self.dtype)(x)
             x = BatchNorm(axis_name=self.axis_name)(x, real, train=train)
             # ReLU is monotonic: after the pooling it is the same on a quarter of the pixels.
-            x = nn.relu(halve(x))
+            x = materialized(nn.relu(halve(x)))
         return x.reshape(batch, number, -1)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attention_jax.errors import UserError
+from attention_jax.ops.materialize import materialized
 from attention_jax.ops.pooling import halve
 from attention_jax.typing import Array, Float
 
@@ -61,7 +62,7 @@ class ConvGrid(nn.Module):
         x = images.astype(self.dtype)
         for number, stage in enumerate(self.stages):
             if number:
-                x = halve(x)
+                x = materialized(halve(x))
             for filters in stage:
                 # Nothing normalises: ReLU halves the variance, and the initialiser makes up for it.
                 kernel = nn.initializers.he_normal()
