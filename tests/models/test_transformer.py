@@ -133,8 +133,12 @@ def test_a_cache_that_cannot_be_is_refused_at_the_start(model, max_length, messa
         jax.eval_shape(start, parameters(model, *ARRAYS))
 
 
-def test_a_search_over_the_cache_never_differs_from_reading_the_prefix_again(parameters):
-    model, beams, length = MODEL.clone(layers=2), 3, 5
+# The second has no end: it outgrows its first cache twice.
+@pytest.mark.parametrize(("length", "eos"), [(5, EOS), (20, VOCAB)])
+def test_a_search_over_the_cache_never_differs_from_reading_the_prefix_again(
+    length, eos, parameters
+):
+    model, beams = MODEL.clone(layers=2), 3
     variables = parameters(model, *ARRAYS)
 
     @jax.jit
@@ -142,7 +146,7 @@ def test_a_search_over_the_cache_never_differs_from_reading_the_prefix_again(par
         memory = model.apply(variables, SOURCE, MASK, method="encode")
         carry = model.apply(variables, memory, beams, length, method="start")
         step = partial(model.apply, variables, method="step")
-        return beam_search(step, memory, carry, beams=beams, max_length=length, bos=BOS, eos=EOS)
+        return beam_search(step, memory, carry, beams=beams, max_length=length, bos=BOS, eos=eos)
 
     @jax.jit
     def again(variables):
@@ -160,7 +164,7 @@ def test_a_search_over_the_cache_never_differs_from_reading_the_prefix_again(par
             beams=beams,
             max_length=length,
             bos=BOS,
-            eos=EOS,
+            eos=eos,
         )
 
     one, other = cached(variables), again(variables)

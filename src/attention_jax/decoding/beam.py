@@ -23,6 +23,7 @@ from attention_jax.decoding.penalties import (
     coverage_penalty,
     length_penalty,
 )
+from attention_jax.decoding.stages import in_stages
 from attention_jax.decoding.top_k import top_k
 from attention_jax.errors import UserError
 from attention_jax.typing import Array, Bool, Float, PyTree
@@ -148,7 +149,7 @@ def beam_search(
         parents=history,
         extras=empty_extras(step, source, carry, token, max_length),
     )
-    end = jax.lax.while_loop(lambda now: (now.time < max_length) & ~now.done.all(), body, start)
+    end = in_stages(lambda now: ~now.done.all(), body, start, max_length)
     uncovered = _uncovered(end.covered, real, end.alive.shape, coverage.beta)
     return _trace_back(end, _ranked(end, alpha, uncovered), pad)
 

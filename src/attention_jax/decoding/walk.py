@@ -17,6 +17,7 @@ from attention_jax.decoding.contract import (
     keep_where,
     write,
 )
+from attention_jax.decoding.stages import in_stages
 from attention_jax.typing import Array, PyTree
 
 
@@ -101,7 +102,7 @@ def walk(
         tokens=jnp.full((max_length, rows), pad, jnp.int32),
         extras=empty_extras(step, source, carry, token, max_length),
     )
-    end = jax.lax.while_loop(lambda now: (now.time < max_length) & ~now.ended.all(), body, start)
+    end = in_stages(lambda now: ~now.ended.all(), body, start, max_length)
 
     possible = end.log_probs > -jnp.inf
 

@@ -26,6 +26,15 @@ class KeyValueCache(NamedTuple):
     keys: Float[Array, "batch heads time head_dim"]
     values: Float[Array, "batch heads time head_dim"]
 
+    def with_room(self, steps: int) -> "KeyValueCache":
+        """The first so many steps; where there are fewer, zeros after them."""
+
+        def resized(x: Array) -> Array:
+            x = x[:, :, :steps]
+            return jnp.pad(x, ((0, 0), (0, 0), (0, steps - x.shape[2]), (0, 0)))
+
+        return KeyValueCache(resized(self.keys), resized(self.values))
+
 
 class _Split(nn.Module):
     """`parts` projections of x for every head, in one product: [..., parts, heads, head_dim].
