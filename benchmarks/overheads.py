@@ -6,7 +6,7 @@
 
 loop     input, logging and checkpoints, of the time that a run's steps take; compiling and
          evaluation are not counted. The input's is what the steps wait for it
-reading  CPU seconds in which batches were read, on the same scale: on a CPU the updates miss them
+reading  the time in which batches were read, on the same scale: on a CPU the updates miss a part
 cold     seconds from the command to the first step's line in the metrics: data are prepared,
          nothing is compiled
 cached   the same again: what was compiled is kept

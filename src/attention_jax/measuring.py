@@ -141,7 +141,7 @@ def _times(done: Sequence[Progressed]) -> dict[str, results.Metric]:
 
     train_seconds   wall time, from the first step on, over all starts; of an ensemble, of all
     train_overhead  of it, 0 to 1, the main thread's input, logging and checkpoints
-    train_reading   CPU time of the threads that read batches, on the same scale
+    train_reading   the time in which batches were read, on the same scale: see `timesheet`
     """
     times: dict[str, results.Metric] = {"train_seconds": sum(one.seconds for one in done)}
     # Not in the checkpoints of version 0.1.0. Shares of several runs have no common whole.

@@ -69,6 +69,22 @@ def test_reading_in_other_threads_is_counted_and_is_not_the_main_threads_time():
         thread.start()
     for thread in threads:
         thread.join()
-    assert batches[7] == 7
-    assert sheet.seconds["reading"] >= 0.08
+    assert sheet.seconds["reading"] >= 0.06
     assert sum(sheet.seconds[duty] for duty in timesheet.DUTIES) == 0
+
+
+def test_what_the_main_thread_reads_is_reading_and_not_input(clock):
+    class Slow:
+        def __getitem__(self, position):
+            clock.now += 3
+            return position
+
+    sheet = Timesheet({})
+    with sheet.on("training"):
+        clock.now = 1
+        with sheet.on("input"):
+            clock.now = 2
+            assert sheet.reading(Slow())[7] == 7
+            clock.now += 1
+    assert (sheet.seconds["reading"], sheet.seconds["input"]) == (3, 2)
+    assert sheet.seconds["training"] == 1

@@ -8,13 +8,13 @@ from attention_jax.typing import Array, Float
 
 @jax.custom_vjp
 def materialized(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """x as it is, for what a convolution reads in training; differentiable in reverse mode only.
+    """What a convolution reads in training: as it is, differentiable in reverse mode only.
 
-    The slopes of a kernel take x turned round, features first. XLA's CPU compiler computes it again
-    for that from whatever x came from, in the order that suits the turned array and not the cache:
-    normalising and pooling a batch of images once more took a fifth of SNAIL's step (XLA of jax
-    0.10, two cores). It fuses through `optimization_barrier` too, but not through a condition whose
-    branches differ. A first number that is not a number makes all of x so.
+    The slopes of a kernel take it turned round, features first. XLA's CPU compiler computes it
+    again for that from whatever it came from, in the order that suits the turned array and not the
+    cache: normalising and pooling a batch of images once more took an eighth to a fifth of SNAIL's
+    step (XLA of jax 0.10, two cores). It fuses through `optimization_barrier` too, but not through
+    a condition whose branches differ. Where the first number is none, none of them is.
     """
     return x
 

@@ -24,12 +24,13 @@ class Timesheet:
     evaluation   measuring, predicting and drawing
     training     all the rest: dispatching updates and waiting for their results
 
-    Threads beside the main one are in none of these. `reading` stands apart: the CPU seconds in
-    which batches were read, in whichever thread. On an accelerator they cost a run nothing; on a
-    CPU they are taken from the update's cores, and input + reading bounds the input's cost from
-    above. What is counted nowhere: the threads in which tensorstore compresses and writes
-    checkpoints and TensorBoard's events are written, and all that comes before the first step
-    (preparing data, the first parameters).
+    Threads beside the main one are in none of these. `reading` stands apart: the seconds in which
+    batches were read, of the CPU in other threads, of the clock in the main one, which is then in
+    no duty: an update runs beside it. On an accelerator they cost a run nothing; on a CPU they are
+    taken from the update's cores, and input + reading bounds the input's cost from above. What is
+    counted nowhere: the threads in which tensorstore compresses and writes checkpoints and
+    TensorBoard's events are written, and all that comes before the first step (preparing data, the
+    first parameters).
 
     Args:
       seconds: duty -> seconds so far, over all starts of a run; changed in place.
@@ -43,6 +44,7 @@ class Timesheet:
         self._duty: str | None = None
         self._since = 0.0
         self._lock = threading.Lock()
+        self._thread = threading.get_ident()
 
     @contextlib.contextmanager
     def on(self, duty: str) -> Iterator[None]:
@@ -61,24 +63,32 @@ class Timesheet:
         self._duty, self._since = duty, now
 
     def reading(self, batches: _Indexed) -> _Indexed:
-        """The same batches, the CPU seconds of whichever thread reads them booked as reading."""
+        """The same batches, the time in which whichever thread reads them booked as reading."""
         return _Timed(batches, self._read)
 
-    def _read(self, seconds: float) -> None:
-        with self._lock:
-            self.seconds[READING] += seconds
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[None]:
+        if threading.get_ident() == self._thread:
+            with self.on(READING):
+                yield
+            return
+        began = time.thread_time()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.seconds[READING] += time.thread_time() - began
 
 
 class _Timed:
-    def __init__(self, batches: _Indexed, book: Callable[[float], None]):
-        self._batches, self._book = batches, book
+    def __init__(
+        self, batches: _Indexed, booked: Callable[[], contextlib.AbstractContextManager[None]]
+    ):
+        self._batches, self._booked = batches, booked
 
     def __getitem__(self, position: int) -> Any:
-        began = time.thread_time()
-        try:
+        with self._booked():
             return self._batches[position]
-        finally:
-            self._book(time.thread_time() - began)
 
 
 def shares(seconds: dict[str, float]) -> dict[str, float]:
