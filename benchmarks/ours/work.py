@@ -89,9 +89,11 @@ class Ours(Side):
         work = self._work
         if isinstance(work, Decoding):
             once = matmul_flops(work.encode, work.variables, work.batch)
-            # In which the loop counts once.
+            # In which each of the loops, one for each size of a cache, counts once.
             whole = matmul_flops(work.search, work.variables, work.batch)
-            return once + work.steps * (whole - once)
+            steps = jax.make_jaxpr(work.search)(work.variables, work.batch).eqns
+            loops = sum(step.primitive.name == "while" for step in steps)
+            return once + work.steps * (whole - once) // loops
         return matmul_flops(self._slopes, self._start, work.batch)
 
     def gemm_rate(self) -> float:

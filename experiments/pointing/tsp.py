@@ -5,10 +5,11 @@ What the paper shows: it learns tours from examples alone, and knows nothing of 
     attention-jax train --config=pointing/tsp --workdir=W
     attention-jax evaluate --workdir=W --split=test --config.decode.beams=5
 
-The default: 5 cities, whose optimal tours have the mean length 2.12. The paper: 2.12 at 5 cities,
-2.88 at 10 (optimal: 2.87), 3.88 at 20 (3.83, recalled). Up to 12 cities the taught tours
-are optimal, by Held and Karp's algorithm; more take a solver (`pip install attention-jax[tsp]`),
-and each of its tours serves many times: turned, reflected, in another order (`data.vary`).
+The default: 5 cities; its greedy tours are 0.7 % above the optimal ones, whose mean length is 2.12,
+after 25 s on 2 cores (AMD EPYC with AVX-512). The paper: 2.12 at 5 cities, 2.88 at 10 (optimal:
+2.87), 3.88 at 20 (3.83, recalled). Up to 12 cities the taught tours are optimal, by Held and Karp's
+algorithm; more take a solver (`pip install attention-jax[tsp]`), and each of its tours serves many
+times: turned, reflected, in another order (`data.vary`).
 
     attention-jax train --config=pointing/tsp:points=10,paper --workdir=W
     attention-jax predict --workdir=W --input=berlin52.tsp --pictures=DIR
