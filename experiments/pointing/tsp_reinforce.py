@@ -12,6 +12,10 @@ cities; after 60 s on 2 cores (AMD EPYC with AVX-512) greedy tours are 2.7 % abo
 shortest of 128 drawn 0.3 %. The paper: 20 cities, 1.8 % above the optimum greedily (recalled). Kool
 2019, with a Transformer: 0.34 % greedily and 0.08 % by sampling (recalled).
 
+`points=20` with 50,000 steps of the default (`--config.steps=50000 --config.reinforce.every=500`), 50
+minutes on one core: 2.8 % greedily, 1.2 % by sampling. `paper` learns more slowly at first: tours it
+drew had the length 7.1 after 5,000 steps, those of the default 4.0.
+
     attention-jax train --config=pointing/tsp_reinforce:paper --workdir=W
     attention-jax predict --workdir=W --pictures=DIR "[[0.1, 0.2], [0.9, 0.4], [0.5, 0.8], [0, 1]]"
 
