@@ -8,13 +8,13 @@ tours of a frozen copy, replaced when the network has become better.
     attention-jax evaluate --workdir=W --split=test --config.decode.samples=128
 
 `gap` is of the greedy tours, `gap/sampled` of the shortest of so many drawn. The default: 10
-cities; after 60 s on 2 cores (AMD EPYC with AVX-512) greedy tours are 2.7 % above the optimum and the
-shortest of 128 drawn 0.3 %. The paper: 20 cities, 1.8 % above the optimum greedily (recalled). Kool
-2019, with a Transformer: 0.34 % greedily and 0.08 % by sampling (recalled).
+cities; after 60 s on 2 cores (AMD EPYC with AVX-512) greedy tours are 2.7 % above the optimum and
+the shortest of 128 drawn 0.3 %. The paper: 20 cities, 1.8 % above the optimum greedily (recalled).
+Kool 2019, with a Transformer: 0.34 % greedily and 0.08 % by sampling (recalled).
 
-`points=20` with 50,000 steps of the default (`--config.steps=50000 --config.reinforce.every=500`), 50
-minutes on one core: 2.8 % greedily, 1.2 % by sampling. `paper` learns more slowly at first: tours it
-drew had the length 7.1 after 5,000 steps, those of the default 4.0.
+`points=20` for 50,000 steps (`--config.steps=50000 --config.reinforce.every=500
+--config.reinforce.sets=2000`), 50 minutes on one core: 2.8 % greedily, 1.2 % by sampling. `paper`
+learns more slowly at first: tours it drew had the length 7.1 after 5,000 steps, these 4.0.
 
     attention-jax train --config=pointing/tsp_reinforce:paper --workdir=W
     attention-jax predict --workdir=W --pictures=DIR "[[0.1, 0.2], [0.9, 0.4], [0.5, 0.8], [0, 1]]"
