@@ -13,6 +13,7 @@ from attention_jax import pointings
 from attention_jax.data.pointing import Hulls, PointingData, Sorting, Tours, Triangulations
 from attention_jax.data.pointing.tours import tour_length
 from attention_jax.errors import UserError
+from attention_jax.tasks import pointing_outputs
 from attention_jax.tasks.pointing import Pointing
 from attention_jax.tasks.pointing_decoding import tour_lengths
 from attention_jax.tasks.protocol import Across
@@ -259,3 +260,10 @@ def test_a_search_that_cannot_be_is_one_sentence():
     ):
         with pytest.raises(UserError, match=sentence):
             make(Pointer(), PROBLEMS["tours"], **values)
+
+
+@pytest.mark.parametrize(
+    ("length", "told"), [(3.8312, "3.83"), (898.3, "898"), (17054.2, "17,054"), (0.0, "0")]
+)
+def test_a_length_in_a_title_has_no_powers_of_ten(length, told):
+    assert pointing_outputs._short(length) == told

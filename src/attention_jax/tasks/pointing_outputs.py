@@ -149,9 +149,9 @@ class Reader:
         main, _ = self._problem.main_metric
         title = f"{len(one.points)} points"
         if main in measured:
-            title += f", {main.replace('_', ' ')} {measured[main]:.3g}"
+            title += f", {main.replace('_', ' ')} {_short(measured[main])}"
         if "optimal" in measured:
-            title += f" ({measured['optimal']:.3g})"
+            title += f" ({_short(measured['optimal'])})"
         answer = None if one.answer is None else self._told(one.answer)
         return viz.Drawing(one.points, self._told(one.said), answer, self._kind(), title)
 
@@ -203,3 +203,8 @@ def _weights(row: Batch) -> tuple[np.ndarray, np.ndarray]:
     count, said = int(row["points_mask"].sum()), len(_indices(row["tokens"]))
     steps = min(said + 1, len(row["tokens"]))
     return row["weights"][:steps, : count + 1].astype(np.float32), row["tokens"][:steps]
+
+
+def _short(x: float) -> str:
+    """Three digits, and of large numbers all before the point: powers of ten are longer."""
+    return f"{x:.3g}" if abs(x) < 1000 else f"{x:,.0f}"
