@@ -84,7 +84,7 @@ def beam_search(
     looked at yet it still may. Attention only adds up, so the penalty can only rise as a prefix
     grows, and never above 0: with 0 in its place the bound holds whatever comes.
 
-    Runs on the device in one `lax.while_loop`; call it under `jit`. Rows of the carry are
+    Runs on the device, in a loop (`stages`); call it under `jit`. Rows of the carry are
     reordered by gather; extras stay where they were written and are traced back once at the end.
 
     Shapes: leaves of source lead with batch, of carry with batch x beams. `beams` may exceed the

@@ -33,7 +33,7 @@ def sample(
     hypotheses drawn in different ways compare; the samples of an example are ranked by them. One
     sequence may be drawn more than once.
 
-    Runs on the device in one `lax.while_loop`; call it under `jit`.
+    Runs on the device, in a loop (`stages`); call it under `jit`.
 
     Args:
       step: of the model.

@@ -48,7 +48,7 @@ def walk(
 ) -> Hypotheses:
     """Chooses token after token until `eos`, or until `max_length` tokens stand.
 
-    Runs in one `lax.while_loop`, which ends when every path has. No row ever moves.
+    Runs in a loop (`stages`) that ends when every path has. No row ever moves.
 
     Args:
       step: of the model.
