@@ -20,7 +20,8 @@ def greedy(
 ) -> Hypotheses:
     """Takes y_t = argmax_y p(y | y_<t, source) until `eos`, or until `max_length` tokens stand.
 
-    Runs on the device, in a loop that ends when every example has (`stages`); call it under `jit`. The same as beam search with one beam and no penalty, and cheaper: no row moves.
+    Runs on the device, in a loop that ends when every example has (`stages`); call it under `jit`.
+    The same as beam search with one beam and no penalty, and cheaper: no row moves.
 
     Shapes: leaves of source and carry lead with batch; the result has n_best = 1 and
     scores = log_probs. Of equally likely tokens the one with the lowest number is taken.
