@@ -49,7 +49,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     cities = values.get("points", "20" if "paper" in words else "10")
     config = pointings.default_config("tsp", cities)
     config.data.answers = False
-    # Bello's glimpse and clipped scores held back what a few hundred steps can learn.
+    # Bello's glimpse held back what a few thousand steps can learn.
     config.model = pointings.network(clip=0.0)
     config.reinforce = ml_collections.ConfigDict({"every": 100, "sets": 1000, "significance": 0.05})
     config.decode.samples = 16
