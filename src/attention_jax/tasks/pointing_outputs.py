@@ -207,4 +207,4 @@ def _weights(row: Batch) -> tuple[np.ndarray, np.ndarray]:
 
 def _short(x: float) -> str:
     """Three digits, and of large numbers all before the point: powers of ten are longer."""
-    return f"{x:.3g}" if abs(x) < 1000 else f"{x:,.0f}"
+    return f"{x:.3g}" if abs(x) < 999.5 else f"{x:,.0f}"
