@@ -263,7 +263,8 @@ def test_a_search_that_cannot_be_is_one_sentence():
 
 
 @pytest.mark.parametrize(
-    ("length", "told"), [(3.8312, "3.83"), (898.3, "898"), (999.7, "1,000"), (17054.2, "17,054"), (0.0, "0")]
+    ("length", "told"),
+    [(3.8312, "3.83"), (898.3, "898"), (999.7, "1,000"), (17054.2, "17,054"), (0.0, "0")],
 )
 def test_a_length_in_a_title_has_no_powers_of_ten(length, told):
     assert pointing_outputs._short(length) == told
