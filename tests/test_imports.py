@@ -16,6 +16,7 @@ ROOT = Path(attention_jax.__file__).parent
 MAY_IMPORT = {
     "typing": set(),
     "errors": set(),
+    "locks": set(),
     "ops": {"typing", "errors"},
     "layers": {"typing", "errors", "ops"},
     "models": {"typing", "errors", "ops", "layers"},

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from attention_jax.cli import main
+from attention_jax.locks import hold
 
 SMOKE = "--config=translation/rnnsearch:smoke"
 
@@ -71,6 +72,12 @@ def test_a_workdir_of_another_experiment(says, trained):
 def test_a_workdir_trained_with_another_config(says, trained):
     sentence = says("train", SMOKE, f"--workdir={trained}", "--config.model.hidden=9")
     assert "config.model.hidden = 8, not 9" in sentence
+
+
+def test_a_workdir_in_which_another_process_trains(says, trained):
+    with hold(trained / "lock"):
+        sentence = says("train", SMOKE, f"--workdir={trained}")
+    assert "another process" in sentence
 
 
 def test_a_bucket_that_is_not_mounted(says, tmp_path, monkeypatch):

@@ -147,12 +147,12 @@ def _train(options, overrides: list[str]) -> int:
     stop = Stop.NO
     for run in several:
         experiment = run.build(options.data_dir, options.manual_dir)
-        if jax.process_index() == 0:
-            run.claim()
-            if options.seeds is not None:
+        first = jax.process_index() == 0
+        with run.claimed() if first else nullcontext():
+            if first and options.seeds is not None:
                 seeds.claim(options.workdir, several)
-        left = options.time_limit and max(options.time_limit - (time.monotonic() - began), 1e-3)
-        stop = _train_one(experiment, run.path, left, options.profile)
+            left = options.time_limit and max(options.time_limit - (time.monotonic() - began), 1e-3)
+            stop = _train_one(experiment, run.path, left, options.profile)
         if stop is not Stop.NO:
             break
     return stop.status

@@ -105,8 +105,8 @@ def train(
     arguments = [f"--config.{name}={value}" for name, value in overrides.items()]
     run = workdirs.start(folder, spec, arguments)
     built = run.build(data_dir, manual_dir)
-    run.claim()
-    done = runs.train(built, folder)
+    with run.claimed():
+        done = runs.train(built, folder)
     # As Python ends on these signals; the checkpoint is saved.
     if done.stop is Stop.INTERRUPTED:
         raise KeyboardInterrupt

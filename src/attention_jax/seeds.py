@@ -40,7 +40,7 @@ def start(path: Path, spec: str, overrides: Sequence[str], count: int) -> list[W
 
 
 def claim(path: Path, runs: Sequence[Workdir]) -> None:
-    """Writes seeds.json; as with `Workdir.claim`, once the first of them could be built.
+    """Writes seeds.json; as with `Workdir.claimed`, once the first of them could be built.
 
     Raises:
       UserError: when the folder cannot be written.

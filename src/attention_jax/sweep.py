@@ -19,7 +19,8 @@ from rich.console import Console
 
 from attention_jax import experiment, runs, workdir
 from attention_jax.errors import NonFiniteLossError, UserError
-from attention_jax.sweep_study import Search, hold, join
+from attention_jax.locks import hold
+from attention_jax.sweep_study import Search, join
 from attention_jax.training.interruption import Stop
 
 _TRIES = 100  # Choices in a row, all tried before, after which a search is at its end.
@@ -216,11 +217,12 @@ class Sweep:
         overrides = self.overrides + [f"--config.{k}={v}" for k, v in values.items()]
         run = workdir.start(folder, self.spec, overrides)
         built = run.build(*self.folders)
-        run.claim()
         print_trial(number, values)
         state, stop = TrialState.COMPLETE, Stop.NO
+        watch = self._watch(number, built.config.steps)
         try:
-            stop = runs.train(built, folder, watch=self._watch(number, built.config.steps)).stop
+            with run.claimed():
+                stop = runs.train(built, folder, watch=watch).stop
         except optuna.TrialPruned:
             state = TrialState.PRUNED
         except NonFiniteLossError as error:

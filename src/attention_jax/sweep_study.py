@@ -1,7 +1,6 @@
 """A sweep's study: where it lies, who may work on it, which trial comes next, which is given up."""
 
 import dataclasses
-import fcntl
 import importlib.metadata
 import json
 import shlex
@@ -21,6 +20,7 @@ from optuna.study import StudyDirection
 
 from attention_jax import workdir
 from attention_jax.errors import UserError
+from attention_jax.locks import hold
 
 JOURNAL = "study.journal"
 """In the sweep's folder, unless a database holds the study."""
@@ -190,15 +190,3 @@ def _refuse_another(folder: Path, about: Mapping[str, Any], own: Mapping[str, An
             f"this is {own[name] or 'of the task'}: go on with the former, or choose another "
             "--workdir"
         )
-
-
-def hold(path: Path, wait: bool = False) -> Any:
-    """The open file, held by this process alone until it is closed; None if another holds it."""
-    path.parent.mkdir(exist_ok=True)
-    file = path.open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        file.close()
-        return None
-    return file

@@ -5,18 +5,20 @@ checkpoints/       the newest and the best
 metrics.jsonl      one row a report; events/ holds the same for TensorBoard
 time.json          what the training's time went into
 tokenizers/, pictures/, predictions/
+lock               held by the process that trains here
 
 The folder of several seeds has a seeds.json and, in seed_0/, seed_1/ ..., such folders.
 """
 
 import contextlib
 import dataclasses
+import errno
 import importlib.metadata
 import json
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ import ml_collections
 
 from attention_jax import experiment
 from attention_jax.errors import UserError
+from attention_jax.locks import hold
 
 _log = logging.getLogger(__name__)
 
@@ -55,15 +58,40 @@ class Workdir:
     decoding: tuple[str, ...] = ()
     """That it was reopened with."""
 
-    def claim(self) -> None:
-        """Writes config.json: from now on the folder belongs to this run.
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Writes config.json; until the block's end the folder is this run's and this process's.
 
-        To be called once the experiment could be built, so that a mistake found on the way leaves
+        To be entered once the experiment could be built, so that a mistake found on the way leaves
         no mark.
 
         Raises:
-          UserError: when the folder cannot be written.
+          UserError: when another process trains there, or the folder cannot be written.
         """
+        with writable(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            held = self._held()
+        with held:
+            with writable(self.path):
+                self._write_config()
+            yield
+
+    def _held(self) -> contextlib.AbstractContextManager:
+        try:
+            held = hold(self.path / "lock")
+        except OSError as error:
+            # Some clusters' file systems have no locks: there nobody can be refused.
+            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+                raise
+            return contextlib.nullcontext()
+        if held is None:
+            raise UserError(
+                f"{self.path} is being trained by another process: wait for its end, or choose "
+                "another --workdir"
+            )
+        return held
+
+    def _write_config(self) -> None:
         record = {
             "experiment": self.source.name,
             "arg": self.source.arg,
@@ -72,12 +100,10 @@ class Workdir:
             "version": importlib.metadata.version("attention-jax"),
             "code": self.source.hash(),
         }
-        with writable(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            # In one step, so that a kill leaves the old file or the new one.
-            scratch = self.path / "config.json.tmp"
-            scratch.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-            os.replace(scratch, self.path / "config.json")
+        # In one step, so that a kill leaves the old file or the new one.
+        scratch = self.path / "config.json.tmp"
+        scratch.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        os.replace(scratch, self.path / "config.json")
 
     def build(
         self, data_dir: Path | None = None, manual_dir: Path | None = None
@@ -95,7 +121,7 @@ def start(path: Path, spec: str, overrides: Sequence[str]) -> Workdir:
     """The workdir of a run that begins, or that goes on where it stopped.
 
     Args:
-      path: need not exist; `Workdir.claim` makes it.
+      path: need not exist; `Workdir.claimed` makes it.
       spec: the experiment, "NAME[:arg]" or "PATH.py[:arg]".
       overrides: "--config.NAME=VALUE" arguments.
 
@@ -162,7 +188,7 @@ def _spec(stored: dict[str, Any]) -> str:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """What `Workdir.claim` wrote.
+    """What `Workdir.claimed` wrote.
 
     Raises:
       UserError: when there is no run in the folder, or its config.json is damaged.
