@@ -8,16 +8,17 @@ What it shows: the six score functions side by side in one decoder, attending to
     attention-jax evaluate --workdir=W --split=test
     attention-jax train --config=translation/luong:score=dot,kind=local_p --workdir=W
 
-The default learns CLDR phrases, English to French; it is not measured yet. The paper:
-WMT14 En-De, 4 layers of 1000, windows of D = 10, newstest2014, perplexity: global location 6.4, dot
-6.1, general 6.1; local-m dot 7.0, general 6.2; local-p dot 6.6, general 5.9, which with input
-feeding reaches BLEU 19.0. Its alignment error rates: global location .39, local-m general .34,
-local-p general .36. Its sizes are the defaults of `models/luong.py`.
+The default learns CLDR phrases, English to French: BLEU 92.0 and an alignment error rate of .48
+(one run), for its weights often lie on the word before, the next one that the reversed encoder
+read: its state knows both. The paper: WMT14 En-De, 4 layers of 1000, windows of D = 10,
+newstest2014, perplexity: global location 6.4, dot 6.1, general 6.1; local-m dot 7.0, general 6.2;
+local-p dot 6.6, general 5.9, which with input feeding reaches BLEU 19.0. Its alignment error rates:
+global location .39, local-m general .34, local-p general .36. Its sizes are the defaults of
+`models/luong.py`.
 
 Real text, brought in --manual_dir: `multi30k` (image captions, English to German as in the paper;
-D = 5, not measured yet), `tatoeba` (its split xlwa_dev has
-alignments made by people), `enja50k`. The table of all kinds and scores, two runs at a time on a
-core each, and a run of three seeds:
+D = 5, not measured yet), `tatoeba` (its split xlwa_dev has alignments made by people), `enja50k`.
+The table of all kinds and scores, two runs at a time on a core each, and a run of three seeds:
 
     attention-jax sweep --config=translation/luong:multi30k --workdir=W --manual_dir=DIR \
       --workers=2 --record=luong_multi30k
