@@ -19,7 +19,7 @@ from rich.console import Console
 
 from attention_jax import experiment, runs, workdir
 from attention_jax.errors import NonFiniteLossError, UserError
-from attention_jax.locks import hold
+from attention_jax.locks import hold, wait_for
 from attention_jax.sweep_study import Search, join
 from attention_jax.training.interruption import Stop
 
@@ -156,7 +156,7 @@ class Sweep:
         Returns:
           None when there are none, or `most` in all, if it is not 0.
         """
-        with hold(self._lock("next"), wait=True):
+        with wait_for(self._lock("next")):
             for left in self.study.get_trials(states=[TrialState.RUNNING]):
                 if (lock := hold(self._lock(left.number))) is not None:
                     if self._is_chosen(left):

@@ -20,7 +20,7 @@ from optuna.study import StudyDirection
 
 from attention_jax import workdir
 from attention_jax.errors import UserError
-from attention_jax.locks import hold
+from attention_jax.locks import wait_for
 
 JOURNAL = "study.journal"
 """In the sweep's folder, unless a database holds the study."""
@@ -144,7 +144,7 @@ def join(
     with workdir.writable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         storage = search.open(folder)
-        with hold(folder / "locks" / "begin", wait=True):
+        with wait_for(folder / "locks" / "begin"):
             if found is not None and not path.exists():
                 begun = own | {"goal": found, "storage": search.shown}
                 _begin(path, storage, begun)
