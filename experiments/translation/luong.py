@@ -74,8 +74,10 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     config.optimizer.learning_rate = 3e-3
     config.optimizer.schedule.name = "cosine"
     config.optimizer.schedule.warmup = 100
-    # Adam would carry local-p's windows to the source's end at once: docs/systems/luong.md.
-    config.optimizer.rates = ml_collections.ConfigDict({"center_v": 0.02})
+    # Adam moves every entry of a matrix by its rate at once: too far for general's W, and for what
+    # places local-p's windows, which go to the source's end (docs/systems/luong.md).
+    rates = {"bilinear": 0.1, "center_weight": 0.1, "center_v": 0.02}
+    config.optimizer.rates = ml_collections.ConfigDict(rates)
     if text := real_text.asked_for(words):
         real_text.use(config, text)
         config.model.update(embedding=256, hidden=256, alignment=256, radius=5)

@@ -81,7 +81,7 @@ def test_hard_attention_reads_one_value_whole(asked):
 
 def local_loop(params, predictive, radius):
     """General scores, position by position."""
-    weight = params["scorer"]["weight"]["kernel"].T
+    weight = params["scorer"]["bilinear"]["kernel"].T
     context = np.zeros((BATCH, QUERIES, FEATURES))
     weights, centers = np.zeros((BATCH, QUERIES, KEYS)), np.zeros((BATCH, QUERIES))
     for b, t in np.ndindex(BATCH, QUERIES):

@@ -55,7 +55,7 @@ def test_scorers_without_parameters_are_their_score(scorer, score, scored):
 
 def test_general_is_its_score(scored):
     result, params = scored(General(QUERY), QUERIES_ARRAY, WIDE_KEYS)
-    weight = params["weight"]["kernel"].T
+    weight = params["bilinear"]["kernel"].T
     np.testing.assert_allclose(result, scores.general(QUERIES_ARRAY, WIDE_KEYS, weight), atol=1e-5)
 
 
@@ -65,7 +65,7 @@ def test_scaled_general_multiplies_by_a_gain_that_starts_at_one(scored):
     )
     assert fresh["params"]["gain"] == 1
     result, params = scored(General(QUERY, scaled=True), QUERIES_ARRAY, WIDE_KEYS)
-    plain = scores.general(QUERIES_ARRAY, WIDE_KEYS, params["weight"]["kernel"].T)
+    plain = scores.general(QUERIES_ARRAY, WIDE_KEYS, params["bilinear"]["kernel"].T)
     np.testing.assert_allclose(result, params["gain"] * plain, atol=1e-5)
 
 

@@ -47,7 +47,7 @@ def encode(p, source):
 def align(p, h, t, annotations, kind):
     """Weights of the general score, and p_t (eq. 7, 9 and 10)."""
     size = len(annotations)
-    energies = [h @ (p["scorer"]["weight"]["kernel"].T @ value) for value in annotations]
+    energies = [h @ (p["scorer"]["bilinear"]["kernel"].T @ value) for value in annotations]
     center, radius = None, np.inf
     if kind == "local_m":
         center, radius = min(t, size - 1), RADIUS

@@ -1,5 +1,6 @@
 """Schedules follow their formulas; an optimiser sees clipped gradients."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -73,17 +74,18 @@ def test_gradients_are_clipped_before_the_optimizer_sees_them():
     np.testing.assert_allclose(updates, [-0.6, -0.8], rtol=1e-6)
 
 
-def test_a_parameter_may_have_a_rate_of_its_own():
+def test_parameters_and_modules_may_have_a_rate_of_their_own():
     config = default_config()
     config.clip = 0.0
-    config.rates = {"v": 0.1}
+    config.rates = {"scorer": 0.5, "v": 0.1}
     optimizer = make_optimizer(config, 10)
-    params = {"layer": {"v": jnp.ones(2), "vs": jnp.ones(2)}}
+    params = {"scorer": {"v": jnp.ones(2), "dense": {"kernel": jnp.ones(2)}}, "vs": jnp.ones(2)}
     # Adam's first step is as large as the rate, whatever the gradient.
-    gradient = {"layer": {"v": jnp.array([5.0, -0.01]), "vs": jnp.array([5.0, -0.01])}}
-    updates = optimizer.update(gradient, optimizer.init(params), params)[0]["layer"]
+    gradient = jax.tree.map(lambda _: jnp.array([5.0, -0.01]), params)
+    updates, _ = optimizer.update(gradient, optimizer.init(params), params)
     np.testing.assert_allclose(updates["vs"], [-1e-3, 1e-3], rtol=1e-4)
-    np.testing.assert_allclose(updates["v"], [-1e-4, 1e-4], rtol=1e-4)
+    np.testing.assert_allclose(updates["scorer"]["dense"]["kernel"], [-5e-4, 5e-4], rtol=1e-4)
+    np.testing.assert_allclose(updates["scorer"]["v"], [-1e-4, 1e-4], rtol=1e-4)
 
 
 def test_an_unknown_optimizer_is_refused():

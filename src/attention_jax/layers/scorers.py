@@ -81,7 +81,7 @@ class General(nn.Module):
     dtype: Any = jnp.float32
 
     def setup(self):
-        self.weight = nn.Dense(
+        self.bilinear = nn.Dense(
             self.features,
             use_bias=False,
             dtype=self.dtype,
@@ -94,7 +94,7 @@ class General(nn.Module):
         self, keys: Float[Array, "*batch keys key_features"]
     ) -> Float[Array, "*batch keys features"]:
         """W h for every key."""
-        return self.weight(keys)
+        return self.bilinear(keys)
 
     def __call__(
         self,

@@ -27,8 +27,8 @@ def default_config() -> ml_collections.ConfigDict:
     ema: decay of the averaged parameters used for evaluation; 0 keeps none.
     accumulate: parts in which a batch is worked through, to save memory.
 
-    An experiment may add `rates`: names of parameters -> factors of their learning rate, for those
-    that Adam, whose steps are as large however small the gradient, would move too fast.
+    An experiment may add `rates`: names of parameters or modules -> factors of their learning rate,
+    for those that Adam, whose steps are as large however small the gradient, would move too fast.
     """
     return ml_collections.ConfigDict(
         {
@@ -130,9 +130,10 @@ def make_optimizer(config: ml_collections.ConfigDict, steps: int) -> optax.Gradi
 
 
 def _at_rates(rates: dict[str, float]) -> optax.GradientTransformation:
-    """Updates of the parameters so named, whichever module holds them, times their factors."""
+    """Updates times the factor of their parameter, or of the innermost module that has one."""
 
     def scaled(path: tuple, update: jax.Array) -> jax.Array:
-        return update * rates.get(jax.tree_util.keystr(path[-1:], simple=True), 1.0)
+        names = (jax.tree_util.keystr((key,), simple=True) for key in reversed(path))
+        return update * next((rates[name] for name in names if name in rates), 1.0)
 
     return optax.stateless(lambda updates, _: jax.tree.map_with_path(scaled, updates))
