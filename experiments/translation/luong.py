@@ -37,9 +37,9 @@ import ml_collections
 from attention_jax import experiment
 from attention_jax.experiment import Experiment, Folders
 
-# Real text: steps of 32 pairs, at most what a run of eight minutes on two cores of a CPU does, or of
-# sixteen on one of them. The tables compare short runs of one length; `translation/rnnsearch` has
-# the run that goes to the end.
+# Real text: steps of 32 pairs, at most what eight minutes on two cores of a CPU hold, or sixteen on
+# one of them. The tables compare short runs of one length; `translation/rnnsearch` has the run that
+# goes to the end.
 STEPS = {"multi30k": 4_000, "tatoeba": 4_000, "enja50k": 3_200}
 
 
