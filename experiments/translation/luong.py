@@ -89,7 +89,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
         config.evaluate_every, config.checkpoint_every = 0, STEPS[text] // 4
     if text == "multi30k":
         config.data.update(source="en", target="de")
-        # After 1,000 updates global general has a BLEU of 20.4; 14.9 at twice the rate.
+        # After 1,000 updates local-p general has a BLEU of 23.6; at 3e-3 23.3, at 6e-3 15.5.
         config.optimizer.learning_rate = 4e-3
     config.data.update({key: given[key] for key in ("source", "target") if key in given})
     config.model.update({key: given[key] for key in ("score", "kind") if key in given})

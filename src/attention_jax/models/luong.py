@@ -35,9 +35,8 @@ class Luong(nn.Module):
     their p_t. Departures: cells other than the LSTM; cosine and scaled dot scores; hard attention
     (Xu 2015, §4.1); by default the house's initialisation, but embeddings from N(0, 1); biases in
     the cells and the output layer; dropout on embeddings, between layers and before the output
-    layer (they: as Zaremba 2015). Annotations stay at their words' places
-    although the source is read backwards, so that local-m's p_t = t counts the source's own
-    positions.
+    layer (they: as Zaremba 2015). Annotations stay at their words' places although the source is
+    read backwards, so that local-m's p_t = t counts the source's own positions.
 
     Attributes:
       source_vocab: entries of the source vocabulary.

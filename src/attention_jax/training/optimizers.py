@@ -119,14 +119,15 @@ def make_optimizer(config: ml_collections.ConfigDict, steps: int) -> optax.Gradi
             raise UserError(
                 f"config.optimizer.name is {config.name!r}: choose adam, sgd, adadelta or rmsprop"
             )
-    before, after = [], []
+    parts = []
     if config.clip_value:
-        before.append(optax.clip(config.clip_value))
+        parts.append(optax.clip(config.clip_value))
     if config.clip:
-        before.append(optax.clip_by_global_norm(config.clip))
+        parts.append(optax.clip_by_global_norm(config.clip))
+    parts.append(optimizer)
     if rates := config.get("rates"):
-        after.append(_at_rates(rates.to_dict()))
-    return optax.chain(*before, optimizer, *after) if before or after else optimizer
+        parts.append(_at_rates(rates.to_dict()))
+    return optax.chain(*parts) if len(parts) > 1 else optimizer
 
 
 def _at_rates(rates: dict[str, float]) -> optax.GradientTransformation:
