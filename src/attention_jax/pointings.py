@@ -69,7 +69,8 @@ def default_config(name: str, points: str) -> ml_collections.ConfigDict:
 
 def network(**values: Any) -> ml_collections.ConfigDict:
     """The config of `models.pointer_network.PointerNetwork`."""
-    return ml_collections.ConfigDict({"hidden": 128, "glimpses": 0, "paper_init": False} | values)
+    start = {"hidden": 128, "glimpses": 0, "standardised": False, "paper_init": False}
+    return ml_collections.ConfigDict(start | values)
 
 
 def become_control(config: ml_collections.ConfigDict, words: set[str]) -> None:
@@ -88,6 +89,7 @@ def become_control(config: ml_collections.ConfigDict, words: set[str]) -> None:
             "longest": config.data.buckets[-1],
             "hidden": config.model.hidden,
             "attention": "attention" in words,
+            "standardised": config.model.standardised,
             "paper_init": config.model.paper_init,
         }
     )

@@ -208,6 +208,15 @@ def test_training_memory_never_grows_with_queries_by_keys_by_features():
     assert analysis.temp_size_in_bytes + analysis.output_size_in_bytes < energies / 2
 
 
+@every_model
+def test_standardised_points_are_seen_with_mean_0_and_variance_1(name, run, parameters):
+    model = MODELS[name].clone(standardised=True)
+    variables = parameters(MODELS[name], *ARRAYS)
+    logits, _ = jax.jit(model.apply)(variables, *ARRAYS)
+    expected, _ = run(name, (POINTS - 0.5) * 12**0.5)
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
 def test_the_papers_initialisation_reaches_every_part(labels, monkeypatch):
     monkeypatch.setattr(pointer_network, "SUTSKEVER", labels)
 
