@@ -6,11 +6,12 @@ from left to right, each as three positions in their order.
     attention-jax train --config=pointing/delaunay --workdir=W
     attention-jax evaluate --workdir=W --split=test
 
-The default: sets of 5 points, as in the paper's first row; after 70 s on 2 cores (AMD EPYC with
-AVX-512) 14 % of the triangulations are right and 62 % of the triangles: a beginning. The paper:
-accuracy 80.7 % and coverage 93.0 % at 5 points, 22.6 and 81.3 at 10, 0 and 52.8 at 50.
+The default: sets of 5 points, as in the paper's first row; after 119 s on 2 cores (Intel Xeon)
+37 % of the triangulations are right and 75 % of the triangles; `paper`, after 70 minutes on one
+core, 82.6 and 93.2 %. The paper: accuracy 80.7 % and coverage 93.0 % at 5 points, 22.6 and 81.3 at
+10, 0 and 52.8 at 50.
 
-    attention-jax train --config=pointing/delaunay:points=5,paper --workdir=W
+    attention-jax train --config=pointing/delaunay:paper --workdir=W
     attention-jax predict --workdir=W --pictures=DIR "[[0, 0], [9, 1], [5, 8], [5, 4]]"
 
 Arguments: `points=N` or `points=N-M`; `paper` (its sizes, longer); `lstm` and `attention` (the
