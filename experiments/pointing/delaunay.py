@@ -36,7 +36,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     if "paper" in words:
         pointings.train_as_the_paper(config, steps=60_000)
         # Smaller batches than the paper's: more steps in the same time. Short runs at half this
-        # rate, and at one and a half times, had fewer right.
+        # rate, and at one and a half times, had fewer right (of points seen in [0, 1]).
         config.batch_size = 64
         config.optimizer.learning_rate = 4e-3
         config.update(evaluate_every=10_000, checkpoint_every=5_000)

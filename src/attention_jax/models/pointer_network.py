@@ -196,7 +196,7 @@ class PointerNetwork(_OverSets):
       clip: C of C tanh(score), which keeps a policy from being too sure too early (Bello 2016,
         §A.2: 10); 0 leaves the scores as they are.
       standardised: see coordinates, U(0, 1) as they are drawn, with mean 0 and variance 1. Where
-        small differences decide, hulls and triangulations, the network learns about twice as fast.
+        small differences decide it learns sooner; triangulations in about half the steps.
       paper_init: every parameter U(-0.08, 0.08).
       dtype: of the matrix products.
     """
