@@ -28,6 +28,7 @@ def default_config(name: str, points: str) -> ml_collections.ConfigDict:
 
     control: a fixed number of positions in place of the pointer.
     problem.min_points, problem.max_points: sizes of the sets, all between alike often.
+    problem.log_uniform: small sets more often (`data.pointing.problem.Sized`).
     data.train_size, data.validation_size, data.test_size: sets to prepare, with their answers.
     data.seed: of their draws. data.buckets: numbers of points to which batches are padded.
     data.answers: False trains on sets drawn as they are needed, whose answers nobody knows.
@@ -46,7 +47,7 @@ def default_config(name: str, points: str) -> ml_collections.ConfigDict:
     config.update(
         {
             "control": False,
-            "problem": {"min_points": low, "max_points": high},
+            "problem": {"min_points": low, "max_points": high, "log_uniform": False},
             "data": {
                 "name": name,
                 "train_size": 100_000,

@@ -66,6 +66,11 @@ class Problem(Protocol):
     @property
     def max_points(self) -> int: ...
 
+    @property
+    def log_uniform(self) -> bool:
+        """Whether small sets are drawn more often than large ones; see `Sized`."""
+        ...
+
     def of_size(self, points: int) -> Self:
         """The same with sets of so many points."""
         ...
@@ -104,6 +109,8 @@ class Sized:
     Attributes:
       min_points: of a set.
       max_points: likewise; all numbers between are alike often.
+      log_uniform: rather ranges in a ratio are, 5 to 9 as often as 10 to 19: a number of points n
+        has the chance log((n + 1) / n) / log((max_points + 1) / min_points).
 
     Raises:
       UserError: for sizes that cannot be.
@@ -111,6 +118,7 @@ class Sized:
 
     min_points: int = 5
     max_points: int = 5
+    log_uniform: bool = False
 
     fewest: ClassVar[int]
 
@@ -123,7 +131,7 @@ class Sized:
 
     def of_size(self, points: int) -> Self:
         """The same with sets of so many points."""
-        return dataclasses.replace(self, min_points=points, max_points=points)
+        return dataclasses.replace(self, min_points=points, max_points=points, log_uniform=False)
 
 
 def mean(measured: Sequence[Measured], name: str) -> float:

@@ -55,10 +55,19 @@ def draw(
     words = dice.random_words(
         seed, zlib.crc32(stream.encode()), first, count, 1 + most * coordinates
     )
-    sizes = dice.integers(words[:, 0], problem.min_points, most)
+    sizes = _sizes(problem, words[:, 0])
     points = dice.uniform(words[:, 1:]).astype(np.float32).reshape(count, most, coordinates)
     points[np.arange(most) >= sizes[:, None]] = 0
     return points, sizes
+
+
+def _sizes(problem: Problem, words: np.ndarray) -> np.ndarray:
+    low, high = problem.min_points, problem.max_points
+    if not problem.log_uniform:
+        return dice.integers(words, low, high)
+    # Rounding may lift the largest draw to high + 1.
+    drawn = low * ((high + 1) / low) ** dice.uniform(words)
+    return np.minimum(drawn.astype(np.int64), high)
 
 
 def answered(problem: Problem, seed: int, stream: str, first: int, count: int) -> Sets:
