@@ -32,6 +32,28 @@ def test_a_set_follows_from_its_number_and_never_from_those_beside_it():
     assert not np.isin(whole[whole > 0], other).any()
 
 
+def test_log_uniform_sizes_have_the_stated_chances_and_all_lie_between():
+    problem = Hulls(5, 50, log_uniform=True)
+    _, sizes = sets.draw(problem, 0, "train", 0, 20_000)
+    sizes, counts = np.unique(sizes, return_counts=True)
+    assert sizes.tolist() == [*range(5, 51)]
+    chances = np.log((sizes + 1) / sizes) / np.log(51 / 5)
+    deviations = np.sqrt(20_000 * chances)
+    assert (np.abs(counts - 20_000 * chances) < 5 * deviations).all()
+
+
+def test_the_largest_log_uniform_draw_stays_below_what_rounding_makes_of_it(monkeypatch):
+    # 3 * (7 / 3) ** u is 7.0 for the last u below 1.
+    ones = np.full((1, 13), 2**64 - 1, np.uint64)
+    monkeypatch.setattr(sets.dice, "random_words", lambda *args: ones)
+    _, sizes = sets.draw(Hulls(3, 6, log_uniform=True), 0, "train", 0, 1)
+    assert sizes.tolist() == [6]
+
+
+def test_sets_of_one_size_are_the_same_however_sizes_are_drawn():
+    assert Hulls(5, 50, log_uniform=True).of_size(10) == Hulls(10, 10)
+
+
 def test_what_was_prepared_is_what_was_drawn_and_is_not_prepared_again(tmp_path, monkeypatch):
     monkeypatch.setattr(load, "BLOCK", 4)
     drawn = load.Drawn(Hulls(4, 6), 11, 0, "train")
