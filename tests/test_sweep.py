@@ -390,6 +390,9 @@ def grid(choose):
     [
         ("luong", "", 16),
         ("luong", "tatoeba", 6),
+        ("luong", "multi30k,kind=global", 6),
+        ("luong", "multi30k,kind=local_p", 5),
+        ("luong", "score=location,kind=hard", 1),
         ("attention_family", "", 18),
         ("attention_family", "all", 46),
         ("britz", "", 20),

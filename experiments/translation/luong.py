@@ -18,10 +18,11 @@ global location .39, local-m general .34, local-p general .36. Its sizes are the
 
 Real text, brought in --manual_dir: `multi30k` (image captions, English to German as in the paper;
 D = 5, not measured yet), `tatoeba` (its split xlwa_dev has alignments made by people), `enja50k`.
-The table of all kinds and scores, two runs at a time on a core each, and a run of three seeds:
+The table a kind at a time (without `kind=` all of it), two runs at once on a core each, and a run of
+three seeds:
 
-    attention-jax sweep --config=translation/luong:multi30k --workdir=W --manual_dir=DIR \
-      --workers=2 --record=luong_multi30k
+    attention-jax sweep --config=translation/luong:multi30k,kind=global --workdir=W \
+      --manual_dir=DIR --workers=2 --split=test_2016_flickr --record=luong_multi30k_global
     attention-jax train --config=translation/luong:multi30k,kind=local_p --workdir=W --seeds=3 \
       --manual_dir=DIR
     attention-jax sweep --config=translation/luong:tatoeba --workdir=W --manual_dir=DIR \
@@ -48,8 +49,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     from attention_jax import translations
     from attention_jax.tasks import real_text
 
-    known = ["smoke", *real_text.NAMES]
-    words, given = experiment.parse_arg(arg, known, ["source", "target", "score", "kind"])
+    words, given = _parse(arg)
     config = translations.default_config()
     config.steps = 1000
     config.batch_size = 64
@@ -109,12 +109,25 @@ def build(config: ml_collections.ConfigDict, folders: Folders) -> Experiment:
 
 def sweep(trial, arg: str = "") -> dict:
     """Every score, global and in both windows: 16 runs, since location is global only; of
-    `tatoeba`, which is there for the alignments, the six global ones.
+    `tatoeba`, which is there for the alignments, the six global ones. A kind or a score that `arg`
+    gives stays: `kind=local_p` are five runs.
     """
     from attention_jax.layers.scorers import SCORERS
 
-    score = trial.suggest_categorical("score", list(SCORERS))
-    kind = "global"
-    if score != "location" and "tatoeba" not in arg.split(","):
-        kind = trial.suggest_categorical("kind", ["global", "local_m", "local_p"])
+    words, given = _parse(arg)
+    scores, kind = list(SCORERS), given.get("kind")
+    if kind and kind.startswith("local"):
+        scores.remove("location")
+    score = given.get("score") or trial.suggest_categorical("score", scores)
+    if not kind:
+        kind = "global"
+        if score != "location" and "tatoeba" not in words:
+            kind = trial.suggest_categorical("kind", ["global", "local_m", "local_p"])
     return {"model.kind": kind, "model.score": score}
+
+
+def _parse(arg: str) -> tuple[set[str], dict[str, str]]:
+    from attention_jax.tasks import real_text
+
+    words = ["smoke", *real_text.NAMES]
+    return experiment.parse_arg(arg, words, ["source", "target", "score", "kind"])
