@@ -18,8 +18,8 @@ global location .39, local-m general .34, local-p general .36. Its sizes are the
 
 Real text, brought in --manual_dir: `multi30k` (image captions, English to German as in the paper;
 D = 5, not measured yet), `tatoeba` (its split xlwa_dev has alignments made by people), `enja50k`.
-The table a kind at a time (without `kind=` all of it), two runs at once on a core each, and a run of
-three seeds:
+The table a kind at a time (without `kind=` all of it), two runs at once on a core each, and a run
+of three seeds:
 
     attention-jax sweep --config=translation/luong:multi30k,kind=global --workdir=W \
       --manual_dir=DIR --workers=2 --split=test_2016_flickr --record=luong_multi30k_global
