@@ -10,8 +10,8 @@ them and of larger ones, where a softmax over a fixed number of positions is los
 The default: sets of 5 to 10 points; after 126 s on 2 cores (Intel Xeon) 74 % of the hulls are right
 and 99.2 % of the area is covered. `points=5-50` asks for the paper's; `test_10` are sets of 10
 points, whatever number you write. The paper, trained on 5 to 50: accuracy 92.0, 87.0 and 69.6 % at
-5, 10 and 50 points, 50.3 at 100; at 50 points the LSTM 1.9 %, with attention 38.9 %. Ours, after 111
-minutes on 2 cores (AMD EPYC) and with a beam of 4: 92.9, 88.0 and 63.1 %.
+5, 10 and 50 points, 50.3 at 100; at 50 points the LSTM 1.9 %, with attention 38.9 %. Ours, after
+111 minutes on 2 cores (AMD EPYC) and with a beam of 4: 92.9, 88.0 and 63.1 %.
 
     attention-jax train --config=pointing/convex_hull:points=5-50,paper --workdir=W
     attention-jax predict --workdir=W --pictures=DIR "[[0, 0], [9, 1], [5, 8], [5, 4]]"
