@@ -45,7 +45,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
     pointings.become_control(config, words)
     if "paper" in words and not config.control:
         # As many sets of 5 to 9 points as of 10 to 19, where the paper says "5-50" and no more: of
-        # uniform sizes a fiftieth has 5 points. The controls are tested on 50, and miss none.
+        # uniform sizes a fiftieth has 5 points. The controls are tested on 50 points alone.
         config.problem.log_uniform = True
     if "smoke" in words:
         pointings.shrink(config)
