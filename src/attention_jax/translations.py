@@ -27,6 +27,7 @@ def default_config() -> ml_collections.ConfigDict:
     data.source, data.target: languages. data.*_size, data.seed: phrases or sequences to make.
     data.buckets: lengths in tokens to which batches are padded.
     data.max_words: longer lines are left out of training.
+    data.joined: training pairs are one to so many of the set's, one after another; 1 joins none.
     tokenizer.kind: word, character or sentencepiece; size: entries, 0 keeps all words; shared:
       one vocabulary, learned from both sides, for both.
     loss.label_smoothing: 0 to 1.
@@ -60,6 +61,7 @@ def default_config() -> ml_collections.ConfigDict:
                 "test": "",
                 "buckets": (16, 32, 48, 64),
                 "max_words": 100,
+                "joined": 1,
             },
             "tokenizer": {"kind": "word", "size": 0, "shared": False},
             "loss": {"label_smoothing": 0.0},

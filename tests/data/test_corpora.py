@@ -130,7 +130,7 @@ def test_test_is_a_name_for_the_only_test_set(prepared):
 
 
 def test_what_the_last_bucket_left_out_was_never_trained(prepared):
-    short = {"data": {"buckets": (2,)}, "batch_size": 1, "seed": 0}
+    short = {"data": {"buckets": (2,), "joined": 1}, "batch_size": 1, "seed": 0}
     tokenizer = {"kind": "word", "size": 0, "shared": False}
     options = ml_collections.ConfigDict(short | {"tokenizer": tokenizer})
     data = TranslationData(make_corpus(config(), prepared[1]), options)
@@ -139,9 +139,21 @@ def test_what_the_last_bucket_left_out_was_never_trained(prepared):
     assert data.longest_trained == 1  # a word and the end of sentence fill two tokens
 
 
+def test_joined_pairs_are_for_training_alone(prepared):
+    options = ml_collections.ConfigDict({"data": {"joined": 1000}, "seed": 0})
+    data = TranslationData(make_corpus(config(), prepared[1]), options)
+    (source,), (target,) = data.examples("train").sources, data.examples("train").targets
+    assert (source, target) in {("ein Hund zwei", "a dog two"), ("zwei ein Hund", "two a dog")}
+    assert data.examples("validation").sources == ["de val"]
+
+
 def test_one_vocabulary_serves_both_sides_where_it_is_shared(prepared, tmp_path):
     options = ml_collections.ConfigDict(
-        {"tokenizer": {"kind": "word", "size": 0, "shared": True}, "data": {}, "decode": {}}
+        {
+            "tokenizer": {"kind": "word", "size": 0, "shared": True},
+            "data": {"joined": 1},
+            "decode": {},
+        }
     )
     data = TranslationData(make_corpus(config(), prepared[1]), options, tmp_path)
     assert data.source_tokenizer is data.target_tokenizer

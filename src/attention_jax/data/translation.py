@@ -14,7 +14,7 @@ import numpy as np
 from attention_jax.data import words
 from attention_jax.data.batches import Plan, PlannedBatches, Ragged, lengths_of
 from attention_jax.data.corpora import Corpus
-from attention_jax.data.examples import Examples
+from attention_jax.data.examples import Examples, joined
 from attention_jax.data.tokenizers import (
     EOS,
     CharacterTokenizer,
@@ -36,8 +36,8 @@ class TranslationData:
 
     Args:
       corpus: sentence pairs.
-      config: the experiment's; reads `batch_size`, `seed`, `data.buckets`, `tokenizer` and
-        `decode.max_source`.
+      config: the experiment's; reads `batch_size`, `seed`, `data.buckets`, `data.joined`,
+        `tokenizer` and `decode.max_source`.
       workdir: keeps the tokenizers, so that nothing but it is needed later; None keeps none.
     """
 
@@ -74,7 +74,10 @@ class TranslationData:
         if split not in self._examples:
             if split not in ("train", *self.splits):
                 raise UserError(f"there is no split {split!r}: choose {', '.join(self.splits)}")
-            self._examples[split] = self._corpus.examples(split)
+            examples = self._corpus.examples(split)
+            if split == "train" and (most := self._config.data.joined) > 1:
+                examples = joined(examples, most, self._config.seed)
+            self._examples[split] = examples
         return self._examples[split]
 
     @property
