@@ -1,6 +1,7 @@
 """A picture of a grid: every number at its row, and nothing that was not measured."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -38,6 +39,20 @@ def test_marks_of_one_row_never_hide_one_another():
 
 def test_one_column_needs_no_legend():
     assert not grid_plot({"bleu": {"": {"a": 1.0, "b": 2.0}}}).legends
+
+
+@pytest.mark.parametrize("panels", [1, 3])
+@pytest.mark.parametrize(("low", "high"), [(0.7147, 0.9079), (0, 1), (-0.01, 0.011), (1021, 1049)])
+def test_numbers_below_a_panel_never_run_into_one_another(low, high, panels):
+    table = {"": {"general": low, "scaled dot": high}}
+    figure = grid_plot({str(n): table for n in range(panels)})
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        left, right = axes.get_window_extent().intervalx
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+        seen = sorted((b.x0, b.x1) for b in boxes if left <= (b.x0 + b.x1) / 2 <= right)
+        assert len(seen) >= 2
+        assert all(other[0] - one[1] > 4 for one, other in pairwise(seen))  # pixels
 
 
 def test_nothing_to_draw_is_told():

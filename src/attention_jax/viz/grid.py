@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from attention_jax.errors import UserError
 from attention_jax.viz.curves import legend_above, line_style
@@ -49,6 +50,8 @@ def grid_plot(panels: Mapping[str, Table], *, title: str | None = None) -> Figur
         for series, column in enumerate(columns):
             _marks(axes, table.get(column, {}), rows, series, len(columns))
         axes.margins(x=0.08)
+        # More numbers, or with a third decimal, would run into one another.
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
         axes.set_title(drawable(metric), fontsize=9, color=INK, loc="left", parse_math=False)
         axes.tick_params(labelleft=number == 0)
     assert first is not None
