@@ -8,7 +8,8 @@
 
 Each model reads the reference of every pair of the split (forced decoding) and links each word of
 it to the word that it attended to most. `aer/forward` and `aer/backward` are theirs alone, the
-others those of `tasks.symmetrise`.
+others those of `tasks.symmetrise`. `aer_posterior/...` are the same with the attention after the
+word (`layers.posterior`).
 """
 
 import argparse
@@ -33,7 +34,7 @@ from attention_jax.tasks.symmetrise import WAYS
 from attention_jax.tasks.translation_metrics import alignment_error_rate, links_from_weights
 
 
-def forced_links(loaded: Loaded, split: str) -> list[Links]:
+def forced_links(loaded: Loaded, split: str, posterior: bool) -> list[Links]:
     """Links (source word, target word) of the references as the model reads them."""
     data = loaded.experiment.data
     examples = data.examples(split)
@@ -43,6 +44,9 @@ def forced_links(loaded: Loaded, split: str) -> list[Links]:
     def read(source, target):
         inputs = jnp.pad(target[:, :-1], ((0, 0), (1, 0)), constant_values=BOS)
         variables = {"params": loaded.params}
+        if posterior:
+            arrays = source, source != PAD, inputs, target
+            return loaded.model.apply(variables, *arrays, method="posterior")
         _, looked = loaded.model.apply(variables, source, source != PAD, inputs, weights=True)
         return looked["cross"]
 
@@ -64,11 +68,16 @@ def measure(forward: Loaded, backward: Loaded, split: str) -> dict[str, float]:
     gold = forward.experiment.data.examples(split).links
     if gold is None:
         raise UserError(f"the split {split} has no gold alignments: give another --split")
-    turned = [{(j, i) for i, j in links} for links in forced_links(backward, split)]
-    pairs = list(zip(forced_links(forward, split), turned, strict=True))
-    found = {"forward": [one for one, _ in pairs], "backward": [other for _, other in pairs]}
-    found |= {name: [way(*pair) for pair in pairs] for name, way in WAYS.items()}
-    return {f"aer/{name}": alignment_error_rate(links, gold) for name, links in found.items()}
+    metrics = {}
+    for metric, posterior in (("aer", False), ("aer_posterior", True)):
+        links = forced_links(backward, split, posterior)
+        turned = [{(j, i) for i, j in one} for one in links]
+        pairs = list(zip(forced_links(forward, split, posterior), turned, strict=True))
+        found = {"forward": [one for one, _ in pairs], "backward": [other for _, other in pairs]}
+        found |= {name: [way(*pair) for pair in pairs] for name, way in WAYS.items()}
+        for name, links in found.items():
+            metrics[f"{metric}/{name}"] = alignment_error_rate(links, gold)
+    return metrics
 
 
 def main() -> None:

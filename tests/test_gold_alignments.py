@@ -59,7 +59,9 @@ def printed(capsys):
 def test_a_model_and_the_baselines_are_measured_by_them(both, folders, capsys):
     evaluate = ["evaluate", "--split=xlwa_dev", "--json", *folders]
     assert main([*evaluate, f"--workdir={both[0]}"]) == 0
-    assert 0 <= printed(capsys)["aer"] <= 1
+    metrics = printed(capsys)
+    assert 0 <= metrics["aer"] <= 1
+    assert 0 <= metrics["aer_posterior"] <= 1
     baseline = [*evaluate, "--config=translation/luong:tatoeba", *TOKENS]
     assert main([*baseline, "--baseline=diagonal"]) == 0
     diagonal = printed(capsys)["aer"]
@@ -77,13 +79,13 @@ def test_two_directions_are_measured_alone_and_together(both, folders, raw):
         attention_jax.load(path, manual_dir=raw, data_dir=data_dir) for path in both
     )
     metrics = benchmark.measure(forward, backward, "xlwa_dev")
-    assert metrics.keys() == {
-        *("aer/forward", "aer/backward", "aer/intersection", "aer/union", "aer/grow_diag")
-    }
+    ways = ("forward", "backward", "intersection", "union", "grow_diag")
+    assert metrics.keys() == {f"{name}/{way}" for name in ("aer", "aer_posterior") for way in ways}
     assert all(0 <= rate <= 1 for rate in metrics.values())
     # The forward rate is what `evaluate` says of the same reading.
     found = forward.evaluate("xlwa_dev").metrics
     assert metrics["aer/forward"] == pytest.approx(found["aer"])
+    assert metrics["aer_posterior/forward"] == pytest.approx(found["aer_posterior"])
     with pytest.raises(UserError, match="has no gold alignments"):
         benchmark.measure(forward, backward, "validation")
     commands = benchmark._commands([forward, backward], "xlwa_dev", "both")

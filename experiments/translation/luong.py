@@ -114,6 +114,7 @@ def _align(config: ml_collections.ConfigDict) -> None:
     config.model.update(embedding=128, hidden=128, alignment=128, reverse_source=False)
     config.batch_size = 64
     config.optimizer.learning_rate = 6e-3
+    config.decode.posterior = True
 
 
 def build(config: ml_collections.ConfigDict, folders: Folders) -> Experiment:

@@ -43,6 +43,8 @@ def default_config() -> ml_collections.ConfigDict:
     decode.unknown: what replaces an unknown word in a translation: "" nothing; "copy" the source
       word with the most attention; "dictionary" that word's translation by IBM model 1, learned
       from the training pairs when first needed, or where there is none the word itself.
+    decode.posterior: align given translations, and references beside `aer` as `aer_posterior`, by
+      where each word came from once it is known (`layers.posterior`).
     """
     config = experiment.default_config()
     config.update(
@@ -79,6 +81,7 @@ def default_config() -> ml_collections.ConfigDict:
                 "extra_length": 0,
                 "max_source": 256,
                 "unknown": "",
+                "posterior": False,
             },
         }
     )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attention_jax.ops.normalize import hard, masked_softmax
+from attention_jax.ops.normalize import hard, masked_softmax, posterior
 
 BATCH, QUERIES, KEYS = 2, 3, 5
 softmax = jax.jit(masked_softmax)
@@ -176,3 +176,25 @@ def test_the_straight_through_gradient_is_the_soft_one(drawn):
 
     assert np.any(soft(scores))
     np.testing.assert_allclose(through(scores), soft(scores), atol=1e-6)
+
+
+@given(st.integers(0, 2**16), st.sampled_from([0.1, 1.0, 30.0]))
+def test_posterior_is_never_other_than_the_loop(seed, scale):
+    scores, mask = case(seed)
+    weights = np.asarray(softmax(scores, mask))
+    likelihoods = scale * np.random.default_rng(seed).normal(size=scores.shape)
+    expected = np.zeros_like(scores)
+    for row in np.ndindex(BATCH, QUERIES):
+        joint = weights[row] * np.exp(likelihoods[row])
+        expected[row] = joint / joint.sum() if joint.any() else 0
+    found = jax.jit(posterior)(weights, likelihoods.astype(np.float32))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert not np.any(np.asarray(found)[~mask])
+
+
+def test_what_tells_nothing_never_changes_the_weights_and_what_is_impossible_gives_no_nan():
+    weights = jnp.array([[0.2, 0.8, 0.0], [0.1, 0.3, 0.0], [0.0, 0.0, 0.0]])
+    alike = posterior(weights, jnp.full(weights.shape, -1e4))
+    np.testing.assert_allclose(alike, [[0.2, 0.8, 0], [0.25, 0.75, 0], [0, 0, 0]], atol=1e-6)
+    found = posterior(weights, jnp.array([[0.0, -1e30, 0.0]]))
+    np.testing.assert_allclose(found, [[1, 0, 0], [1, 0, 0], [0, 0, 0]])

@@ -1,5 +1,6 @@
 """The task around a model: what it decodes, scores, draws and puts together."""
 
+import dataclasses
 import functools
 
 import jax
@@ -13,6 +14,7 @@ from attention_jax import translations
 from attention_jax.data.tokenizers import EOS, PAD, UNK
 from attention_jax.data.translation import INPUT, Examples, TranslationData
 from attention_jax.errors import UserError
+from attention_jax.models.britz import Britz
 from attention_jax.models.rnnsearch import RNNsearch
 from attention_jax.models.seq2seq import Seq2Seq
 from attention_jax.tasks.protocol import Across
@@ -66,6 +68,9 @@ class Headed(nn.Module):
         return carry, log_probs, found | {"center": found["cross"].argmax(-1) + 0.126}
 
 
+Unseeing = functools.partial(Britz, attention="none_state")
+
+
 class Drawing(nn.Module):
     """Scores that are nothing but what was drawn for each example."""
 
@@ -99,7 +104,10 @@ def make(model=RNNsearch, wrap=None, hidden=8, seed=3, dictionary=str, begin=Tru
     config.decode.update(max_length=10, **decode)
     data = TranslationData(Pairs(), config)
     sizes = {"embedding": hidden, "hidden": hidden}
-    sizes |= {"alignment": hidden, "maxout": hidden} if model is RNNsearch else {"layers": 1}
+    if model is RNNsearch:
+        sizes |= {"alignment": hidden, "maxout": hidden}
+    elif model is Seq2Seq:
+        sizes |= {"layers": 1}
     network = model(data.source_tokenizer.size, data.target_tokenizer.size, **sizes)
     network = wrap(network) if wrap else network
     task = Translation(network, data, config, optax.sgd(0.1), dictionary)
@@ -161,6 +169,33 @@ class TestForced:
         assert "reference" not in record
         assert [one.kind for one in task.maps(INPUT, outputs)] == ["given"]
 
+    def test_after_the_word_they_are_aligned_by_what_it_came_from(self):
+        task, state = make(posterior=True)
+        (batch,) = task.sentences.given(SOURCES, TARGETS)
+        found = predicted(task, state, batch)
+        plain = predicted(make()[0], state, batch)
+        np.testing.assert_array_equal(found["scores"], plain["scores"])
+        assert np.abs(found["cross"] - plain["cross"]).max() > 1e-3
+        # As the gold alignments' sentences are read.
+        (pairs,) = task.sentences.split("validation")
+        both = predicted(task, state, pairs)
+        order = np.argsort(pairs["index"])
+        np.testing.assert_allclose(both["posterior"][order], found["cross"][:, 0], atol=1e-6)
+        np.testing.assert_allclose(both["forced"][order], plain["cross"][:, 0], atol=1e-6)
+
+    def test_an_error_rate_is_told_of_both_alignments(self):
+        task, state = make(posterior=True)
+        data = task.sentences
+        examples = data.examples("validation")
+        data._examples["validation"] = dataclasses.replace(examples, links=[{(0, 0)}] * 4)
+        (batch,) = data.split("validation")
+        output = {"index": batch["index"], **predicted(task, state, batch)}
+        first = np.zeros_like(output["posterior"])
+        first[..., 0] = 1
+        second = np.roll(first, 1, axis=-1)
+        metrics = task.score("validation", [{**output, "posterior": first, "forced": second}])
+        assert metrics["aer_posterior"] < metrics["aer"] == 1
+
     @pytest.mark.parametrize(
         ("targets", "sentence"),
         [
@@ -216,6 +251,13 @@ class TestDecoding:
         for asked in ({"coverage_penalty": 0.2, "beams": 2}, {"unknown": "copy"}):
             with pytest.raises(UserError, match="this model has none"):
                 make(Seq2Seq, **asked)
+
+    @pytest.mark.parametrize(
+        ("model", "wrap"), [(Seq2Seq, None), (RNNsearch, Headed), (Unseeing, None)]
+    )
+    def test_a_model_without_one_attention_is_never_asked_after_the_word(self, model, wrap):
+        with pytest.raises(UserError, match="posterior is on, which needs a single attention"):
+            make(model, wrap, posterior=True)
 
 
 class TestUnknown:

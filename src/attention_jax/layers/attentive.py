@@ -93,9 +93,33 @@ class AttentiveDecoder(nn.Module):
         draws: Key[Array, " batch"] | None = None,
     ) -> tuple[Float[Array, "batch time features"], dict[str, Array]]:
         """h̃ of all steps; with `weights`, also where they looked [batch time ...]."""
+        outputs, extras = self._run(memory, tokens, draws, train=train, weights=weights)
+        return self._output(*outputs), extras
+
+    def queries(
+        self, memory: SourceMemory, tokens: Float[Array, "batch time token_features"]
+    ) -> tuple[Float[Array, "batch time features"], Float[Array, "batch time source_time"]]:
+        """h_t of all steps, and the weights with which they looked; `combine` makes h̃ of h_t."""
+        (hidden, _, _), extras = self._run(memory, tokens, None, train=False, weights=True)
+        return hidden, extras["cross"]
+
+    def combine(
+        self,
+        hidden: Float[Array, "*batch hidden_features"],
+        context: Float[Array, "*#batch annotation_features"],
+    ) -> Float[Array, "*batch features"]:
+        """h̃ = tanh(W [c; h]); one context may serve all steps (axis of size one)."""
+        context = jnp.broadcast_to(context, (*hidden.shape[:-1], context.shape[-1]))
+        return jnp.tanh(self.combination(jnp.concatenate([context, hidden], axis=-1)))
+
+    def _run(
+        self, memory: SourceMemory, tokens: Array, draws: Any, *, train: bool, weights: bool
+    ) -> tuple[tuple[Array, Array, Array | None], dict[str, Array]]:
+        """h_t, c_t and what was told, of all steps; with `weights`, also where they looked."""
         if self.tells == "nothing":
             _, hidden = self.stack(tokens, None, memory.carries, train=train)
-            return self._ask_at_once(memory, hidden, draws, weights)
+            context, extras = self._ask_at_once(memory, hidden, draws, weights)
+            return (hidden, context, None), extras
 
         def body(decoder, carry, step, memory, draws):
             carry, hidden, found = decoder._advance(memory, carry, *step, draws, train=train)
@@ -111,8 +135,7 @@ class AttentiveDecoder(nn.Module):
         # Time leads inside: the scan then slices without copies.
         steps = self._project(jnp.swapaxes(tokens, 0, 1)), jnp.arange(tokens.shape[1])
         _, found = scan(self, self.start(memory), steps, memory, draws)
-        outputs, extras = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), found)
-        return self._output(*outputs), extras
+        return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), found)
 
     def _ask_at_once(self, memory: SourceMemory, hidden: Array, draws: Any, weights: bool):
         def ask(decoder, memory, hidden, draws):
@@ -120,8 +143,7 @@ class AttentiveDecoder(nn.Module):
             return found.context, looked(found) if weights else {}
 
         again = nn.remat(ask, policy=jax.checkpoint_policies.dots_saveable)
-        context, extras = again(self, memory, hidden, draws)
-        return self._output(hidden, context, None), extras
+        return again(self, memory, hidden, draws)
 
     def start(self, memory: SourceMemory, beams: int = 1) -> DecoderCarry:
         """The first carry for each of [batch x beams] rows, an example's beams side by side."""
@@ -164,7 +186,7 @@ class AttentiveDecoder(nn.Module):
         found = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), found)
         told = None
         if self.tells == "combined":
-            told = self._combine(hidden, found.context)
+            told = self.combine(hidden, found.context)
         elif self.tells == "context":
             told = found.context
         return DecoderCarry(layers, told), hidden, found
@@ -177,11 +199,8 @@ class AttentiveDecoder(nn.Module):
         mask = memory.mask[:, None, :]
         return self.attention(query, memory.annotations, memory.projected, mask, time, draws)
 
-    def _combine(self, hidden: Array, context: Array) -> Array:
-        return jnp.tanh(self.combination(jnp.concatenate([context, hidden], axis=-1)))
-
     def _output(self, hidden: Array, context: Array, told: Array | None) -> Array:
         """h̃, which is made already where it is what the next step is told."""
         if self.tells == "combined" and told is not None:
             return told
-        return self._combine(hidden, context)
+        return self.combine(hidden, context)

@@ -68,6 +68,17 @@ class Ensemble(nn.Module):
         log_probs = _mean_probability([jax.nn.log_softmax(logits) for logits, _ in found])
         return log_probs, _mean_attention([extras for _, extras in found])
 
+    def posterior(
+        self,
+        source: Int[Array, "batch source_time"],
+        source_mask: Bool[Array, "batch source_time"],
+        inputs: Int[Array, "batch target_time"],
+        target: Int[Array, "batch target_time"],
+    ) -> Float[Array, "batch target_time source_time"]:
+        """The mean of the members' attention after each word, which all must know."""
+        arrays = source, source_mask, inputs, target
+        return jnp.mean(jnp.stack([m.posterior(*arrays) for m in self.members]), axis=0)
+
     def encode(
         self,
         source: Int[Array, "batch source_time"],

@@ -15,6 +15,7 @@ from attention_jax.layers.attention import make_attention
 from attention_jax.layers.attentive import AttentiveDecoder, DecoderCarry, SourceMemory
 from attention_jax.layers.cells import make_cell
 from attention_jax.layers.initializers import HOUSE, LUONG, Initializers
+from attention_jax.layers.posterior import posterior_weights
 from attention_jax.layers.readout import Logits
 from attention_jax.layers.recurrent import Recurrent, Stacked
 from attention_jax.typing import Array, Bool, Float, Int, Key
@@ -141,6 +142,29 @@ class Luong(nn.Module):
         tokens = self.drop(self.target_embedding(inputs), deterministic=not train)
         combined, looked = self.decoder(memory, tokens, train=train, weights=weights, draws=draws)
         return self.logits(self.drop(combined, deterministic=not train)), looked
+
+    def posterior(
+        self,
+        source: Int[Array, "batch source_time"],
+        source_mask: Bool[Array, "batch source_time"],
+        inputs: Int[Array, "batch target_time"],
+        target: Int[Array, "batch target_time"],
+    ) -> Float[Array, "batch target_time source_time"]:
+        """Where each target token came from, now that it is known (`layers.posterior`).
+
+        Args:
+          source: tokens.
+          source_mask: True where a token is real.
+          inputs: the target shifted right: BOS first.
+          target: the tokens that are read.
+        """
+        memory = self.encode(source, source_mask)
+        hidden, weights = self.decoder.queries(memory, self.target_embedding(inputs))
+
+        def readout(model, context):
+            return model.logits(model.decoder.combine(hidden, context))
+
+        return posterior_weights(self, readout, memory.annotations, weights, target)
 
     def encode(
         self,

@@ -14,6 +14,7 @@ from flax import linen as nn
 from attention_jax.layers.attention import Attention
 from attention_jax.layers.cells import Cell, CellState, make_cell
 from attention_jax.layers.initializers import BAHDANAU, HOUSE, Initializers
+from attention_jax.layers.posterior import posterior_weights
 from attention_jax.layers.readout import Logits, MaxoutReadout
 from attention_jax.layers.recurrent import Bidirectional
 from attention_jax.layers.scorers import Additive
@@ -146,6 +147,15 @@ class RNNsearch(nn.Module):
         memory = self.encode(source, source_mask, train=train)
         # Time leads from here to the readout: the scan then slices without copies.
         tokens = self.drop(self.target_embedding(inputs.T), deterministic=not train)
+        states, contexts, attended = self._run(memory, tokens, weights)
+        hidden = self.readout(states, tokens, contexts)
+        logits = self.logits(self.drop(hidden.swapaxes(0, 1), deterministic=not train))
+        return logits, {"cross": attended.swapaxes(0, 1)} if weights else {}
+
+    def _run(
+        self, memory: SourceMemory, tokens: Float[Array, "time batch features"], weights: bool
+    ) -> tuple[Array, Array, Any]:
+        """s_{t-1}, c_t and, where asked for, weights of all steps; time leads."""
         projected = self.decoder.cell.project(tokens)
 
         def body(decoder, carry, projected, memory):
@@ -160,10 +170,32 @@ class RNNsearch(nn.Module):
             split_rngs={"params": False},
             in_axes=(0, nn.broadcast),
         )
-        _, (states, contexts, attended) = scan(self.decoder, self.start(memory), projected, memory)
-        hidden = self.readout(states, tokens, contexts)
-        logits = self.logits(self.drop(hidden.swapaxes(0, 1), deterministic=not train))
-        return logits, {"cross": attended.swapaxes(0, 1)} if weights else {}
+        return scan(self.decoder, self.start(memory), projected, memory)[1]
+
+    def posterior(
+        self,
+        source: Int[Array, "batch source_time"],
+        source_mask: Bool[Array, "batch source_time"],
+        inputs: Int[Array, "batch target_time"],
+        target: Int[Array, "batch target_time"],
+    ) -> Float[Array, "batch target_time source_time"]:
+        """Where each target token came from, now that it is known (`layers.posterior`).
+
+        Args:
+          source: tokens.
+          source_mask: True where a token is real.
+          inputs: the target shifted right: BOS first.
+          target: the tokens that are read.
+        """
+        memory = self.encode(source, source_mask)
+        tokens = self.target_embedding(inputs.T)
+        states, _, weights = self._run(memory, tokens, weights=True)
+        states, tokens, weights = (x.swapaxes(0, 1) for x in (states, tokens, weights))
+
+        def readout(model, context):
+            return model.logits(model.readout(states, tokens, context))
+
+        return posterior_weights(self, readout, memory.annotations, weights, target)
 
     def encode(
         self,

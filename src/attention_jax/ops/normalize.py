@@ -26,6 +26,26 @@ def masked_softmax(
     return powers / jnp.where(total > 0, total, 1.0)
 
 
+def posterior(
+    weights: Float[Array, "*batch queries keys"],
+    log_likelihoods: Float[Array, "*batch queries keys"],
+) -> Float[Array, "*batch queries keys"]:
+    """P(i | y) = weights_i p(y | i) / Σ_j weights_j p(y | j): where y came from, once y is known.
+
+    Bayes' rule with the weights as the prior, in float32. A row of zeros stays one, and a key
+    without weight gets none, whatever its likelihood.
+
+    Source: Shankar and Sarawagi 2019, §3.1 (posterior attention).
+
+    Args:
+      weights: 0 or more; a row sums to one, or less where a window's are not normalised again.
+      log_likelihoods: log p(y | i), of what was said at a query had only key i been read.
+    """
+    seen = weights > 0
+    prior = jnp.log(jnp.where(seen, weights, 1.0).astype(jnp.float32))
+    return masked_softmax(prior + log_likelihoods, seen)
+
+
 def hard(
     weights: Float[Array, "*batch queries keys"], draws: Key[Array, "*batch queries"] | None = None
 ) -> Float[Array, "*batch queries keys"]:

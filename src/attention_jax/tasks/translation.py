@@ -36,8 +36,9 @@ class Translation:
     """A translation model and how it is trained, decoded and judged.
 
     Args:
-      model: with the faces `__call__`, `encode`, `start` and `step`. One that draws where it looks
-        in training (hard attention) says so with `samples`, and takes `draws`, a key an example.
+      model: with the faces `__call__`, `encode`, `start` and `step`, and for `decode.posterior`
+        also `posterior`. One that draws where it looks in training (hard attention) says so with
+        `samples`, and takes `draws`, a key an example.
       sentences: texts and tokenizers.
       config: the experiment's; reads `loss`, `decode` and `seed`, and `optimizer.ema` and
         `.accumulate`.
@@ -71,7 +72,9 @@ class Translation:
         self._dictionary = dictionary
         tokenizers = sentences.source_tokenizer, sentences.target_tokenizer
         by_words = all(isinstance(tokenizer, WordTokenizer) for tokenizer in tokenizers)
-        check(self._decode, tokenizers[1].size, by_words, self._attends)
+        members = model.members if isinstance(model, Ensemble) else (model,)
+        knows = all(hasattr(member, "posterior") for member in members)
+        check(self._decode, tokenizers[1].size, by_words, self._attends, knows)
         replace = dictionary if self._decode.unknown == DICTIONARY else str
         self._reader = Reader(sentences, replace if self._decode.unknown else None)
         self.update: Update = one_optimizer_update(
@@ -137,8 +140,9 @@ class Translation:
         """Hypotheses, best first, with the attention under which each token was chosen.
 
         Where the batch has references, `forced` holds the attention under which the model reads
-        them: gold alignments belong to the reference, not to what the model would say. Where it has
-        `given` targets, nothing is searched: they are the hypotheses.
+        them: gold alignments belong to the reference, not to what the model would say; with
+        `decode.posterior`, `posterior` is the same after each word. Where it has `given` targets,
+        nothing is searched: they are the hypotheses.
         """
         if "given" in batch:
             return self._force(state, batch)
@@ -169,15 +173,28 @@ class Translation:
         if "target" in batch and found.extras:
             _, forced = self.model.apply(variables, *_inputs(batch), weights=True)
             output["forced"] = forced["cross"]
+            if self._decode.posterior:
+                output["posterior"] = self._posterior(state, batch)
         return output
+
+    def _posterior(self, state: State, batch: Batch) -> Array:
+        """Where the targets came from, now that they are known [batch target source]."""
+        target = jnp.asarray(batch["target"])
+        variables = {"params": state.averaged}
+        weights = self.model.apply(variables, *_inputs(batch), target, method="posterior")
+        return jnp.asarray(weights)
 
     def _force(self, state: State, batch: Batch) -> dict[str, Array]:
         """The given targets as if they had been found: log p, and how the model reads them."""
         given = batch["given"]
-        inputs = _inputs({"source": batch["source"], "target": given})
-        logits, weights = self.model.apply({"params": state.averaged}, *inputs, weights=True)
+        pairs = {"source": batch["source"], "target": given}
+        logits, weights = self.model.apply(
+            {"params": state.averaged}, *_inputs(pairs), weights=True
+        )
         log_prob, _ = score_tokens(logits, given, PAD)
         kept = {name: weights[name] for name in ("cross", "center") if name in weights}
+        if self._decode.posterior:
+            kept["cross"] = self._posterior(state, pairs)
         found = {"tokens": given, "scores": log_prob, **kept}
         return {name: one[:, None] for name, one in found.items()}
 

@@ -31,6 +31,7 @@ def check(
     target_vocab: int,
     by_words: bool,
     attends: Callable[[], bool],
+    knows_posterior: bool,
 ) -> None:
     """Refuses what cannot be decoded, before anything is compiled.
 
@@ -39,12 +40,13 @@ def check(
       target_vocab: entries of the target vocabulary.
       by_words: both tokenizers cut text into words.
       attends: whether the model has attention weights; asked only where they are needed.
+      knows_posterior: whether the model can say where a word came from once it is known.
 
     Raises:
       UserError: for the first mistake.
     """
     every = (_of_search(decode, target_vocab), _of_sampling(decode), _of_lengths(decode))
-    for mistakes in (*every, _of_attention(decode, by_words, attends)):
+    for mistakes in (*every, _of_attention(decode, by_words, attends, knows_posterior)):
         for made, sentence in mistakes:
             if made:
                 raise UserError(f"config.decode.{sentence}")
@@ -96,7 +98,10 @@ def _of_lengths(decode: ml_collections.ConfigDict) -> _Mistakes:
 
 
 def _of_attention(
-    decode: ml_collections.ConfigDict, by_words: bool, attends: Callable[[], bool]
+    decode: ml_collections.ConfigDict,
+    by_words: bool,
+    attends: Callable[[], bool],
+    knows_posterior: bool,
 ) -> _Mistakes:
     coverage, unknown = decode.coverage_penalty, decode.unknown
     yield (
@@ -117,6 +122,11 @@ def _of_attention(
     yield (
         bool(coverage or unknown) and not attends(),
         f"{needs}, which needs attention weights, and this model has none: leave it out",
+    )
+    yield (
+        decode.posterior and not (knows_posterior and attends()),
+        "posterior is on, which needs a single attention over the source, as RNNsearch, Luong and "
+        "Britz have: leave it out",
     )
 
 

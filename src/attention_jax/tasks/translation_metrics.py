@@ -140,6 +140,8 @@ def alignment_by_source_length(
     sure: Sequence[Collection[Link]],
     source_lengths: Sequence[int],
     edges: Sequence[int] = LENGTH_EDGES,
+    *,
+    name: str = "aer",
 ) -> dict[str, float]:
     """Alignment error rate of the sentences of each range of source lengths.
 
@@ -148,14 +150,17 @@ def alignment_by_source_length(
       sure: gold, likewise.
       source_lengths: words of each source.
       edges: see `by_source_length`.
+      name: of the metric.
 
     Returns:
       `aer/length_0_10` ... in 0..1; a range of fewer than `FEWEST` sentences
       is left out.
     """
     return {
-        f"aer/{name}": alignment_error_rate([links[n] for n in inside], [sure[n] for n in inside])
-        for name, inside in _ranges(source_lengths, edges).items()
+        f"{name}/{part}": alignment_error_rate(
+            [links[n] for n in inside], [sure[n] for n in inside]
+        )
+        for part, inside in _ranges(source_lengths, edges).items()
     }
 
 

@@ -67,11 +67,13 @@ class Reader:
         lengths = [len(words.split(examples.sources[n])) for n in sorted(rows)]
         corpus = scores.corpus_scores(hypotheses, references)
         metrics = corpus.metrics | scores.by_source_length(hypotheses, references, lengths)
-        if examples.links is not None and "forced" in outputs[0]:
-            found = [self._links(rows[n], examples, n) for n in sorted(rows)]
+        if examples.links is not None:
             gold = [examples.links[n] for n in sorted(rows)]
-            metrics["aer"] = scores.alignment_error_rate(found, gold)
-            metrics |= scores.alignment_by_source_length(found, gold, lengths)
+            for weights, name in (("forced", "aer"), ("posterior", "aer_posterior")):
+                if weights in outputs[0]:
+                    found = [self._links(rows[n][weights], examples, n) for n in sorted(rows)]
+                    metrics[name] = scores.alignment_error_rate(found, gold)
+                    metrics |= scores.alignment_by_source_length(found, gold, lengths, name=name)
         return metrics, corpus.signatures
 
     def describe(self, split: str, outputs: list[Batch]) -> list[dict[str, Any]]:
@@ -176,10 +178,10 @@ class Reader:
         assert isinstance(tokenizer, WordTokenizer)
         return replaced(tokens, row["cross"][rank], source, tokenizer, self._translate)
 
-    def _links(self, row: Batch, examples: Examples, n: int) -> set[tuple[int, int]]:
+    def _links(self, weights: np.ndarray, examples: Examples, n: int) -> set[tuple[int, int]]:
         assert examples.targets is not None
         target = self.sentences.target_tokenizer.encode(examples.targets[n])
-        return self._attended(row["forced"], examples.sources[n], target)
+        return self._attended(weights, examples.sources[n], target)
 
     def _attended(self, weights: np.ndarray, source: str, target) -> set[tuple[int, int]]:
         tokens = self.sentences.source_tokenizer.encode(source)

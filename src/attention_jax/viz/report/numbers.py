@@ -7,6 +7,7 @@ _CALLED = {
     "bleu": "BLEU",
     "chrf": "chrF",
     "aer": "AER",
+    "aer_posterior": "AER after the word",
     "rouge_l": "ROUGE-L",
     "cider": "CIDEr",
     "fid": "FID",
@@ -19,8 +20,11 @@ _SIGNS = {
     **dict.fromkeys(("exact_match", "read_head_accuracy", "accuracy", "area", "validity"), 1),
     **dict.fromkeys(("pointing", "attention_mass", "inception_score", "precision"), 1),
     **dict.fromkeys(("recall", "reward", "coverage"), 1),
-    **dict.fromkeys(("loss", "perplexity", "aer", "bits_per_sequence", "bits_per_sample"), -1),
-    **dict.fromkeys(("failures", "gap", "tour_length", "fid", "kid", "intra_fid", "regret"), -1),
+    **dict.fromkeys(("loss", "perplexity", "aer", "aer_posterior", "bits_per_sequence"), -1),
+    **dict.fromkeys(
+        ("bits_per_sample", "failures", "gap", "tour_length", "fid", "kid", "intra_fid", "regret"),
+        -1,
+    ),
     "error": -1,
 }
 
