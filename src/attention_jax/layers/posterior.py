@@ -29,7 +29,7 @@ def posterior_weights(
 
     One annotation is read at a time: the memory is that of the logits of one reading.
 
-    Source: Shankar and Sarawagi 2019, §3.1. Departure: their models learn the mixture
+    Source: Shankar and Sarawagi 2019. Departure: their models learn the mixture
     Σ_i P(a_t = i) p(y_t | a_t = i). Here any soft attention is asked, which learned to read a mean
     of annotations, what it says of one alone; and where steps are told of the last one's context,
     that is the mean, as it was read.

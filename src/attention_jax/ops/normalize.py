@@ -35,7 +35,7 @@ def posterior(
     Bayes' rule with the weights as the prior, in float32. A row of zeros stays one, and a key
     without weight gets none, whatever its likelihood.
 
-    Source: Shankar and Sarawagi 2019, §3.1 (posterior attention).
+    Source: Shankar and Sarawagi 2019 (posterior attention).
 
     Args:
       weights: 0 or more; a row sums to one, or less where a window's are not normalised again.
