@@ -9,7 +9,7 @@
 Each model reads the reference of every pair of the split (forced decoding) and links each word of
 it to the word that it attended to most. `aer/forward` and `aer/backward` are theirs alone, the
 others those of `tasks.symmetrise`. `aer_posterior/...` are the same with the attention after the
-word (`layers.posterior`).
+word, where both models' configs ask for that (`decode.posterior`).
 """
 
 import argparse
@@ -34,8 +34,8 @@ from attention_jax.tasks.symmetrise import WAYS
 from attention_jax.tasks.translation_metrics import alignment_error_rate, links_from_weights
 
 
-def forced_links(loaded: Loaded, split: str, posterior: bool) -> list[Links]:
-    """Links (source word, target word) of the references as the model reads them."""
+def forced_links(loaded: Loaded, split: str) -> dict[str, list[Links]]:
+    """Metric -> links (source word, target word) of the references as the model reads them."""
     data = loaded.experiment.data
     examples = data.examples(split)
     tokenizers = data.source_tokenizer, data.target_tokenizer
@@ -44,23 +44,26 @@ def forced_links(loaded: Loaded, split: str, posterior: bool) -> list[Links]:
     def read(source, target):
         inputs = jnp.pad(target[:, :-1], ((0, 0), (1, 0)), constant_values=BOS)
         variables = {"params": loaded.params}
-        if posterior:
-            arrays = source, source != PAD, inputs, target
-            return loaded.model.apply(variables, *arrays, method="posterior")
-        _, looked = loaded.model.apply(variables, source, source != PAD, inputs, weights=True)
-        return looked["cross"]
+        pairs = source, source != PAD, inputs
+        _, looked = loaded.model.apply(variables, *pairs, weights=True)
+        weights = {"aer": looked["cross"]}
+        if loaded.config.decode.posterior:
+            after = loaded.model.apply(variables, *pairs, target, method="posterior")
+            weights["aer_posterior"] = after
+        return weights
 
-    found: dict[int, Links] = {}
+    found: dict[str, dict[int, Links]] = {}
     for batch in data.split(split):
-        weights = np.asarray(read(batch["source"], batch["target"]))
+        weights = jax.device_get(read(batch["source"], batch["target"]))
         for place in np.flatnonzero(batch["mask"]):
             n = int(batch["index"][place])
             texts = examples.sources[n], examples.targets[n]
             numbers = [t.word_of(t.encode(text)) for t, text in zip(tokenizers, texts, strict=True)]
-            found[n] = links_from_weights(weights[place], *numbers)
-    if sorted(found) != list(range(len(examples.sources))):
+            for metric, one in weights.items():
+                found.setdefault(metric, {})[n] = links_from_weights(one[place], *numbers)
+    if any(sorted(links) != list(range(len(examples.sources))) for links in found.values()):
         raise UserError(f"{loaded.workdir} leaves out pairs of {split}: raise decode.max_source")
-    return [found[n] for n in sorted(found)]
+    return {metric: [links[n] for n in sorted(links)] for metric, links in found.items()}
 
 
 def measure(forward: Loaded, backward: Loaded, split: str) -> dict[str, float]:
@@ -68,11 +71,11 @@ def measure(forward: Loaded, backward: Loaded, split: str) -> dict[str, float]:
     gold = forward.experiment.data.examples(split).links
     if gold is None:
         raise UserError(f"the split {split} has no gold alignments: give another --split")
+    ours, theirs = forced_links(forward, split), forced_links(backward, split)
     metrics = {}
-    for metric, posterior in (("aer", False), ("aer_posterior", True)):
-        links = forced_links(backward, split, posterior)
-        turned = [{(j, i) for i, j in one} for one in links]
-        pairs = list(zip(forced_links(forward, split, posterior), turned, strict=True))
+    for metric in [name for name in ours if name in theirs]:
+        turned = [{(j, i) for i, j in links} for links in theirs[metric]]
+        pairs = list(zip(ours[metric], turned, strict=True))
         found = {"forward": [one for one, _ in pairs], "backward": [other for _, other in pairs]}
         found |= {name: [way(*pair) for pair in pairs] for name, way in WAYS.items()}
         for name, links in found.items():

@@ -107,7 +107,8 @@ def _align(config: ml_collections.ConfigDict) -> None:
 
     Global general's alignment error rate, after 2,000 steps of 64: .70 with subwords, .66 with
     words, .63 with sentences joined too, three and a half epochs then. Read backwards the weights
-    lie beside the word, since a state before it knows it.
+    lie beside the word, since a state before it knows it. All of that is before the word; what is
+    there to be aligned is known, and so aligned after it too.
     """
     config.tokenizer.update(kind="word", size=10_000)
     config.data.update(joined=5, buckets=(16, 24, 32, 48, 64))

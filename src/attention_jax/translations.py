@@ -44,7 +44,8 @@ def default_config() -> ml_collections.ConfigDict:
       word with the most attention; "dictionary" that word's translation by IBM model 1, learned
       from the training pairs when first needed, or where there is none the word itself.
     decode.posterior: align given translations, and references beside `aer` as `aer_posterior`, by
-      where each word came from once it is known (`layers.posterior`).
+      where each word came from once it is known (`layers.posterior`). Each source token costs an
+      output layer, whatever split is evaluated.
     """
     config = experiment.default_config()
     config.update(

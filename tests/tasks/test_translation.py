@@ -15,6 +15,7 @@ from attention_jax.data.tokenizers import EOS, PAD, UNK
 from attention_jax.data.translation import INPUT, Examples, TranslationData
 from attention_jax.errors import UserError
 from attention_jax.models.britz import Britz
+from attention_jax.models.luong import Luong
 from attention_jax.models.rnnsearch import RNNsearch
 from attention_jax.models.seq2seq import Seq2Seq
 from attention_jax.tasks.protocol import Across
@@ -69,6 +70,7 @@ class Headed(nn.Module):
 
 
 Unseeing = functools.partial(Britz, attention="none_state")
+Hard = functools.partial(Luong, kind="hard")
 
 
 class Drawing(nn.Module):
@@ -195,6 +197,15 @@ class TestForced:
         second = np.roll(first, 1, axis=-1)
         metrics = task.score("validation", [{**output, "posterior": first, "forced": second}])
         assert metrics["aer_posterior"] < metrics["aer"] == 1
+        *_, after = task.maps("validation", [output])
+        assert after.kind == "reference, after the word"
+        assert after.weights.sum() == pytest.approx(len(after.queries), abs=1e-3)
+
+    def test_an_ensemble_with_a_member_that_does_not_know_it_is_refused(self):
+        task, state = make(posterior=True)
+        other, _ = make(Seq2Seq)
+        with pytest.raises(UserError, match=r"all members of an ensemble\): set it to False"):
+            task.ensemble_with([other], [state, state])
 
     @pytest.mark.parametrize(
         ("targets", "sentence"),
@@ -253,10 +264,10 @@ class TestDecoding:
                 make(Seq2Seq, **asked)
 
     @pytest.mark.parametrize(
-        ("model", "wrap"), [(Seq2Seq, None), (RNNsearch, Headed), (Unseeing, None)]
+        ("model", "wrap"), [(Seq2Seq, None), (RNNsearch, Headed), (Unseeing, None), (Hard, None)]
     )
     def test_a_model_without_one_attention_is_never_asked_after_the_word(self, model, wrap):
-        with pytest.raises(UserError, match="posterior is on, which needs a single attention"):
+        with pytest.raises(UserError, match="posterior is on, which needs a single soft attention"):
             make(model, wrap, posterior=True)
 
 

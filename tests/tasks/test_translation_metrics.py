@@ -69,10 +69,9 @@ def test_right_and_empty_alignments_have_no_error():
 
 def test_each_length_is_aligned_in_its_own_range_and_ranges_of_a_few_are_left_out():
     right, wrong = {(0, 0)}, {(1, 0)}
-    rates = alignment_by_source_length(
-        5 * [right, wrong, right] + [right], 16 * [right], [*5 * [9, 20, 29], 35]
-    )
-    assert rates == {"aer/length_0_10": 0, "aer/length_20_30": 0.5}
+    found = 5 * [right, wrong, right] + [right]
+    rates = alignment_by_source_length(found, 16 * [right], [*5 * [9, 20, 29], 35], name="late")
+    assert rates == {"late/length_0_10": 0, "late/length_20_30": 0.5}
 
 
 def test_alignments_of_other_sentences_are_never_compared():

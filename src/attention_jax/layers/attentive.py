@@ -14,6 +14,7 @@ from flax import linen as nn
 from attention_jax.layers.attention import Attended, Attention
 from attention_jax.layers.cells import CellState
 from attention_jax.layers.initializers import HOUSE, Initializers
+from attention_jax.layers.posterior import posterior_weights
 from attention_jax.layers.recurrent import Stacked
 from attention_jax.typing import Array, Bool, Float, Int, Key
 
@@ -96,20 +97,19 @@ class AttentiveDecoder(nn.Module):
         outputs, extras = self._run(memory, tokens, draws, train=train, weights=weights)
         return self._output(*outputs), extras
 
-    def queries(
+    def states(
         self, memory: SourceMemory, tokens: Float[Array, "batch time token_features"]
-    ) -> tuple[Float[Array, "batch time features"], Float[Array, "batch time source_time"]]:
-        """h_t of all steps, and the weights with which they looked; `combine` makes h̃ of h_t."""
+    ) -> tuple[Float[Array, "batch time hidden_features"], Float[Array, "batch time source_time"]]:
+        """h_t of all steps, and the weights with which they looked."""
         (hidden, _, _), extras = self._run(memory, tokens, None, train=False, weights=True)
         return hidden, extras["cross"]
 
     def combine(
         self,
         hidden: Float[Array, "*batch hidden_features"],
-        context: Float[Array, "*#batch annotation_features"],
+        context: Float[Array, "*batch annotation_features"],
     ) -> Float[Array, "*batch features"]:
-        """h̃ = tanh(W [c; h]); one context may serve all steps (axis of size one)."""
-        context = jnp.broadcast_to(context, (*hidden.shape[:-1], context.shape[-1]))
+        """h̃ = tanh(W [c; h])."""
         return jnp.tanh(self.combination(jnp.concatenate([context, hidden], axis=-1)))
 
     def _run(
@@ -204,3 +204,25 @@ class AttentiveDecoder(nn.Module):
         if self.tells == "combined" and told is not None:
             return told
         return self.combine(hidden, context)
+
+
+def posterior_of(
+    model: Any,
+    memory: SourceMemory,
+    tokens: Float[Array, "batch time token_features"],
+    target: Int[Array, "batch time"],
+) -> Float[Array, "batch time source_time"]:
+    """Where each target token came from, now that it is known: `layers.posterior`.
+
+    Args:
+      model: whose `decoder` is an `AttentiveDecoder` and whose `logits` make scores of h̃.
+      memory: of the source.
+      tokens: what the decoder reads, embedded.
+      target: y_t.
+    """
+    hidden, weights = model.decoder.states(memory, tokens)
+
+    def readout(model: Any, context: Array) -> Array:
+        return model.logits(model.decoder.combine(hidden, context))
+
+    return posterior_weights(model, readout, memory.annotations, weights, target)

@@ -10,9 +10,9 @@ from attention_jax.ops.normalize import posterior
 from attention_jax.typing import Array, Float, Int
 
 Readout = Callable[
-    [nn.Module, Float[Array, "batch 1 features"]], Float[Array, "batch queries vocab"]
+    [nn.Module, Float[Array, "batch queries features"]], Float[Array, "batch queries vocab"]
 ]
-"""Scores of every token at every step, all of whose contexts are the given vector."""
+"""Scores of every token, by the context that each step reads."""
 
 
 def posterior_weights(
@@ -27,23 +27,25 @@ def posterior_weights(
     Attention chooses where to look before the word is known, and a model that is made to read what
     it would not have said looks at what it would have said. Afterwards the word tells more.
 
-    One annotation is read at a time: the memory is that of the logits of one reading.
+    Alone an annotation gets all the weight of the row, which in local-p's windows is less than one.
+    One is read at a time: the memory is that of the logits of one reading.
 
     Source: Shankar and Sarawagi 2019. Departure: their models learn the mixture
     Σ_i P(a_t = i) p(y_t | a_t = i). Here any soft attention is asked, which learned to read a mean
     of annotations, what it says of one alone; and where steps are told of the last one's context,
-    that is the mean, as it was read.
+    that is the mean, as it was read. Hard attention has nothing to add: its weights are one place.
 
     Args:
       model: what `readout` is given; its parameters are shared by all readings.
-      readout: from a context, with the model's states at all steps, to its scores.
+      readout: from contexts, with the model's states at all steps, to its scores.
       annotations: the source.
       weights: of the attention before y_t.
       tokens: y_t.
     """
+    mass = weights.sum(-1, keepdims=True)
 
     def alone(model: nn.Module, carry: tuple, annotation: Array) -> tuple[tuple, Array]:
-        log_probs = jax.nn.log_softmax(readout(model, annotation[:, None]))
+        log_probs = jax.nn.log_softmax(readout(model, mass * annotation[:, None]))
         return carry, jnp.take_along_axis(log_probs, tokens[..., None], axis=-1)[..., 0]
 
     scan = nn.scan(

@@ -14,10 +14,14 @@ from flax import linen as nn
 
 from attention_jax.errors import UserError
 from attention_jax.layers.attention import Attention
-from attention_jax.layers.attentive import AttentiveDecoder, DecoderCarry, SourceMemory
+from attention_jax.layers.attentive import (
+    AttentiveDecoder,
+    DecoderCarry,
+    SourceMemory,
+    posterior_of,
+)
 from attention_jax.layers.cells import CellState, make_cell
 from attention_jax.layers.initializers import HOUSE
-from attention_jax.layers.posterior import posterior_weights
 from attention_jax.layers.readout import Logits
 from attention_jax.layers.recurrent import Bidirectional, Recurrent, Stacked
 from attention_jax.layers.scorers import Additive, Multiplicative
@@ -220,12 +224,7 @@ class Britz(nn.Module):
         """
         memory = self.encode(source, source_mask)
         assert isinstance(memory, SourceMemory)
-        hidden, weights = self.decoder.queries(memory, self.target_embedding(inputs))
-
-        def readout(model, context):
-            return model.logits(model.decoder.combine(hidden, context))
-
-        return posterior_weights(self, readout, memory.annotations, weights, target)
+        return posterior_of(self, memory, self.target_embedding(inputs), target)
 
     def encode(
         self,

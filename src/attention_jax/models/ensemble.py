@@ -25,8 +25,9 @@ class Ensemble(nn.Module):
     Parameters nest as {"members_0": ..., "members_1": ...}.
 
     Attributes:
-      members: models with the four faces, one source and one target vocabulary. Each is an instance
-        of its own (`model.clone()`): one instance twice would have its parameters once.
+      members: models with the four faces, and for `posterior` with that; one source and one target
+        vocabulary. Each is an instance of its own (`model.clone()`): one instance twice would have
+        its parameters once.
 
     Raises UserError for members that score different numbers of tokens, or an instance given twice.
     """
@@ -75,7 +76,10 @@ class Ensemble(nn.Module):
         inputs: Int[Array, "batch target_time"],
         target: Int[Array, "batch target_time"],
     ) -> Float[Array, "batch target_time source_time"]:
-        """The mean of the members' attention after each word, which all must know."""
+        """The mean of the members' attention after each word, which all must know.
+
+        Each counts the same, however likely it finds the word: not quite Bayes' rule of a mixture.
+        """
         arrays = source, source_mask, inputs, target
         return jnp.mean(jnp.stack([m.posterior(*arrays) for m in self.members]), axis=0)
 

@@ -12,10 +12,14 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from attention_jax.layers.attention import make_attention
-from attention_jax.layers.attentive import AttentiveDecoder, DecoderCarry, SourceMemory
+from attention_jax.layers.attentive import (
+    AttentiveDecoder,
+    DecoderCarry,
+    SourceMemory,
+    posterior_of,
+)
 from attention_jax.layers.cells import make_cell
 from attention_jax.layers.initializers import HOUSE, LUONG, Initializers
-from attention_jax.layers.posterior import posterior_weights
 from attention_jax.layers.readout import Logits
 from attention_jax.layers.recurrent import Recurrent, Stacked
 from attention_jax.typing import Array, Bool, Float, Int, Key
@@ -152,6 +156,8 @@ class Luong(nn.Module):
     ) -> Float[Array, "batch target_time source_time"]:
         """Where each target token came from, now that it is known (`layers.posterior`).
 
+        Not for hard attention, whose weights are one place before and after.
+
         Args:
           source: tokens.
           source_mask: True where a token is real.
@@ -159,12 +165,7 @@ class Luong(nn.Module):
           target: the tokens that are read.
         """
         memory = self.encode(source, source_mask)
-        hidden, weights = self.decoder.queries(memory, self.target_embedding(inputs))
-
-        def readout(model, context):
-            return model.logits(model.decoder.combine(hidden, context))
-
-        return posterior_weights(self, readout, memory.annotations, weights, target)
+        return posterior_of(self, memory, self.target_embedding(inputs), target)
 
     def encode(
         self,

@@ -73,7 +73,10 @@ class Translation:
         tokenizers = sentences.source_tokenizer, sentences.target_tokenizer
         by_words = all(isinstance(tokenizer, WordTokenizer) for tokenizer in tokenizers)
         members = model.members if isinstance(model, Ensemble) else (model,)
-        knows = all(hasattr(member, "posterior") for member in members)
+        knows = all(
+            hasattr(member, "posterior") and not getattr(member, "samples", False)
+            for member in members
+        )
         check(self._decode, tokenizers[1].size, by_words, self._attends, knows)
         replace = dictionary if self._decode.unknown == DICTIONARY else str
         self._reader = Reader(sentences, replace if self._decode.unknown else None)
@@ -238,7 +241,10 @@ class Translation:
         return task, states[0].replace(params=params, opt_state={}, ema=None)
 
     def score(self, split: str, outputs: list[Batch]) -> dict[str, float]:
-        """BLEU, chrF, exact match, AER where alignments are known; BLEU and AER by length."""
+        """BLEU, chrF, exact match, AER where alignments are known; BLEU and AER by length.
+
+        With `decode.posterior` also AER after the word.
+        """
         metrics, self.notes = self._reader.score(split, outputs)
         return metrics
 

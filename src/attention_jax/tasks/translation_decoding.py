@@ -125,8 +125,8 @@ def _of_attention(
     )
     yield (
         decode.posterior and not (knows_posterior and attends()),
-        "posterior is on, which needs a single attention over the source, as RNNsearch, Luong and "
-        "Britz have: leave it out",
+        "posterior is on, which needs a single soft attention over the source, as RNNsearch, Luong "
+        "and Britz have (all members of an ensemble): set it to False",
     )
 
 

@@ -153,7 +153,7 @@ def alignment_by_source_length(
       name: of the metric.
 
     Returns:
-      `aer/length_0_10` ... in 0..1; a range of fewer than `FEWEST` sentences
+      `{name}/length_0_10` ... in 0..1; a range of fewer than `FEWEST` sentences
       is left out.
     """
     return {

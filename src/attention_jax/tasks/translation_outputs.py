@@ -56,8 +56,8 @@ class Reader:
         self._translate = translate
 
     def score(self, split: str, outputs: list[Batch]) -> tuple[dict[str, float], dict[str, str]]:
-        """BLEU, chrF, exact match, AER where alignments are known, BLEU and AER by length; and the
-        signatures of BLEU and chrF.
+        """BLEU, chrF, exact match, AER where alignments are known (after the word too, where there
+        is `posterior`), BLEU and AER by length; and the signatures of BLEU and chrF.
         """
         examples = self.sentences.examples(split)
         assert examples.targets is not None
@@ -134,7 +134,8 @@ class Reader:
         """Attention of a few sentences, from short to long; of a user's all, with every head.
 
         Gold alignments belong to the reference: where the model says something else, a second map
-        holds the weights under which it reads the reference.
+        holds the weights under which it reads the reference. Attention after the word is a further
+        map of the reference.
         """
         if "cross" not in outputs[0]:
             return []
@@ -153,6 +154,9 @@ class Reader:
             if reference is not None and said != reference:
                 of_reference = (*tokenizers, places[n], "reference", source, reference)
                 maps.append(attention_map(*of_reference, row["forced"], gold))
+            if reference is not None and "posterior" in row:
+                after = (*tokenizers, places[n], "reference, after the word", source, reference)
+                maps.append(attention_map(*after, row["posterior"], gold))
             for found in self._heads(row, source):
                 maps += found.maps(places[n], source)
         return maps
