@@ -43,7 +43,10 @@ def posterior(
     """
     seen = weights > 0
     prior = jnp.log(jnp.where(seen, weights, 1.0).astype(jnp.float32))
-    return masked_softmax(prior + log_likelihoods, seen)
+    # Next to a large number the prior would be rounded away.
+    lowest = jnp.finfo(jnp.float32).min
+    peak = jnp.max(jnp.where(seen, log_likelihoods, lowest), axis=-1, keepdims=True)
+    return masked_softmax(prior + jnp.where(seen, log_likelihoods - peak, 0.0), seen)
 
 
 def hard(
