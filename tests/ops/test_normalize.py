@@ -196,5 +196,5 @@ def test_what_tells_nothing_never_changes_the_weights_and_what_is_impossible_giv
     weights = jnp.array([[0.2, 0.8, 0.0], [0.1, 0.3, 0.0], [0.0, 0.0, 0.0]])
     alike = posterior(weights, jnp.full(weights.shape, -1e4))
     np.testing.assert_allclose(alike, [[0.2, 0.8, 0], [0.25, 0.75, 0], [0, 0, 0]], atol=1e-6)
-    found = posterior(weights, jnp.array([[0.0, -1e30, 0.0]]))
+    found = posterior(weights, jnp.tile(jnp.array([0.0, -1e30, 0.0]), (3, 1)))
     np.testing.assert_allclose(found, [[1, 0, 0], [1, 0, 0], [0, 0, 0]])
